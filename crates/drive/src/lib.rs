@@ -1,0 +1,1 @@
+//! Send it for real: plan, target, sinks.

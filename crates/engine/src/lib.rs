@@ -1,0 +1,1 @@
+//! What would this engine have done, in virtual time?

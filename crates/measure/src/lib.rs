@@ -1,0 +1,1 @@
+//! What do the facts mean, how sure are we, is it good enough?

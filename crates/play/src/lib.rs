@@ -1,0 +1,1 @@
+//! A simulated engine behind real HTTP.

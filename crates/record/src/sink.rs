@@ -1,0 +1,33 @@
+//! Where records go as they are made.
+
+use crate::{Record, Sample};
+
+/// Takes records and samples from a driver. Must not block: the caller is on the wire's time.
+pub trait Sink: Send {
+    /// Takes a record; `false` if it had to be dropped (the queue was full), which is counted as lost and never hidden.
+    fn record(&mut self, record: Record) -> bool;
+
+    /// Takes a sample; `false` if it was dropped.
+    fn sample(&mut self, sample: Sample) -> bool;
+}
+
+/// Keeps everything, for tests and virtual time.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// Records in order of completion.
+    pub records: Vec<Record>,
+    /// Samples in order.
+    pub samples: Vec<Sample>,
+}
+
+impl Sink for Kept {
+    fn record(&mut self, record: Record) -> bool {
+        self.records.push(record);
+        true
+    }
+
+    fn sample(&mut self, sample: Sample) -> bool {
+        self.samples.push(sample);
+        true
+    }
+}
