@@ -36,10 +36,7 @@ mod tests {
 
     #[test]
     fn framing_tells_parts_apart() {
-        assert_ne!(
-            Digest::new().part("ab").part("c").hex(),
-            Digest::new().part("a").part("bc").hex()
-        );
+        assert_ne!(Digest::new().part("ab").part("c").hex(), Digest::new().part("a").part("bc").hex());
         assert_eq!(Digest::new().part("ab").hex(), Digest::new().part(b"ab").hex());
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod digest;
+pub mod lexicon;
 pub mod nearest;
 pub mod phase;
 pub mod quantile;
@@ -15,6 +16,7 @@ pub mod seed;
 pub mod units;
 
 pub use clock::Clock;
+pub use lexicon::Lexicon;
 pub use phase::Phase;
 pub use secret::Secret;
 pub use seed::{Seed, Stream};

@@ -5,12 +5,7 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     let typed = typed.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|word| {
-            (
-                strsim::damerau_levenshtein(&typed, &word.to_ascii_lowercase()),
-                word,
-            )
-        })
+        .map(|word| (strsim::damerau_levenshtein(&typed, &word.to_ascii_lowercase()), word))
         .filter(|(distance, word)| *distance <= 1 + word.len().min(typed.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)

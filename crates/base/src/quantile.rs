@@ -28,11 +28,7 @@ pub fn linear(sorted: &[f64], q: f64) -> Option<f64> {
     let weight = at - low as f64;
     // numpy's lerp: exact at both ends and monotone.
     let (a, b) = (sorted[low], sorted[high]);
-    Some(if weight < 0.5 {
-        a + (b - a) * weight
-    } else {
-        b - (b - a) * (1.0 - weight)
-    })
+    Some(if weight < 0.5 { a + (b - a) * weight } else { b - (b - a) * (1.0 - weight) })
 }
 
 #[cfg(test)]

@@ -74,11 +74,7 @@ impl Stream {
                 break d * v;
             }
         };
-        let boost = if shape < 1.0 {
-            libm::pow(1.0 - self.unit(), 1.0 / shape)
-        } else {
-            1.0
-        };
+        let boost = if shape < 1.0 { libm::pow(1.0 - self.unit(), 1.0 / shape) } else { 1.0 };
         value * boost / shape
     }
 }
@@ -97,40 +93,22 @@ mod tests {
     #[test]
     fn streams_are_pinned_and_apart() {
         // These bits are part of the generator's version: a change changes every plan digest.
-        assert_eq!(
-            Seed(42).stream("arrival", 0).bits(),
-            Seed(42).stream("arrival", 0).bits()
-        );
-        assert_ne!(
-            Seed(42).stream("arrival", 0).bits(),
-            Seed(42).stream("arrival", 1).bits()
-        );
-        assert_ne!(
-            Seed(42).stream("arrival", 0).bits(),
-            Seed(42).stream("prompt", 0).bits()
-        );
-        assert_ne!(
-            Seed(42).stream("arrival", 0).bits(),
-            Seed(43).stream("arrival", 0).bits()
-        );
+        assert_eq!(Seed(42).stream("arrival", 0).bits(), Seed(42).stream("arrival", 0).bits());
+        assert_ne!(Seed(42).stream("arrival", 0).bits(), Seed(42).stream("arrival", 1).bits());
+        assert_ne!(Seed(42).stream("arrival", 0).bits(), Seed(42).stream("prompt", 0).bits());
+        assert_ne!(Seed(42).stream("arrival", 0).bits(), Seed(43).stream("arrival", 0).bits());
     }
 
     #[test]
     fn distributions_have_their_moments() {
         let mut s = Seed(7).stream("moments", 0);
         let (mean, var) = moments(200_000, || s.exponential());
-        assert!(
-            (mean - 1.0).abs() < 0.01 && (var - 1.0).abs() < 0.03,
-            "{mean} {var}"
-        );
+        assert!((mean - 1.0).abs() < 0.01 && (var - 1.0).abs() < 0.03, "{mean} {var}");
         let (mean, var) = moments(200_000, || s.normal());
         assert!(mean.abs() < 0.01 && (var - 1.0).abs() < 0.02, "{mean} {var}");
         for shape in [0.25, 1.0, 4.0] {
             let (mean, var) = moments(200_000, || s.gamma(shape));
-            assert!(
-                (mean - 1.0).abs() < 0.02 && (var * shape - 1.0).abs() < 0.05,
-                "{shape} {mean} {var}"
-            );
+            assert!((mean - 1.0).abs() < 0.02 && (var * shape - 1.0).abs() < 0.05, "{shape} {mean} {var}");
         }
     }
 

@@ -125,14 +125,10 @@ pub fn parse_duration(text: &str) -> Result<Micros, ParseQuantityError> {
     }
     let mut total = 0.0_f64;
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-            .unwrap_or(rest.len());
+        let digits = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
         let value: f64 = rest[..digits].parse().map_err(|_| bad())?;
         rest = &rest[digits..];
-        let letters = rest
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(rest.len());
+        let letters = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
         let unit = match rest[..letters].trim() {
             "us" | "µs" => 1e-6,
             "ms" => 1e-3,
@@ -174,21 +170,12 @@ pub fn parse_count(text: &str) -> Result<u64, ParseQuantityError> {
 
 /// Writes a duration so that [`parse_duration`] reads the same value back, in the largest unit that divides it.
 pub fn format_duration(d: Micros) -> String {
-    for (unit, size) in [
-        ("h", 3_600_000_000),
-        ("m", 60_000_000),
-        ("s", 1_000_000),
-        ("ms", 1_000),
-    ] {
+    for (unit, size) in [("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)] {
         if d.0 != 0 && d.0 % size == 0 {
             return format!("{}{unit}", d.0 / size);
         }
     }
-    if d.0 == 0 {
-        "0s".to_owned()
-    } else {
-        format!("{}us", d.0)
-    }
+    if d.0 == 0 { "0s".to_owned() } else { format!("{}us", d.0) }
 }
 
 #[cfg(test)]

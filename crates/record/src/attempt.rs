@@ -75,6 +75,9 @@ pub struct Record {
     /// Output length as asked for by `--count-tokens`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Count>,
+    /// The reasoning part of [`Record::output`], by the same source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Count>,
     /// Bytes of the request, head included.
     #[serde(default)]
     pub bytes_sent: u64,

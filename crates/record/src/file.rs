@@ -20,10 +20,7 @@ pub struct LineWriter<W: Write> {
 impl<W: Write> LineWriter<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        Self {
-            out,
-            pending: Vec::new(),
-        }
+        Self { out, pending: Vec::new() }
     }
 
     /// Adds a line to the open frame.
@@ -89,12 +86,7 @@ impl<R: Read> LineReader<'_, R> {
     /// Reads from `input`.
     pub fn new(input: R) -> io::Result<Self> {
         let lines = BufReader::new(zstd::Decoder::new(input)?);
-        Ok(Self {
-            lines,
-            text: Vec::new(),
-            number: 0,
-            truncated: false,
-        })
+        Ok(Self { lines, text: Vec::new(), number: 0, truncated: false })
     }
 
     /// Whether the file ended in the middle of a frame or line.
@@ -131,11 +123,7 @@ mod tests {
     use crate::{Outcome, Record};
 
     fn record(attempt: u64) -> Record {
-        Record {
-            attempt,
-            outcome: Outcome::Success,
-            ..Record::default()
-        }
+        Record { attempt, outcome: Outcome::Success, ..Record::default() }
     }
 
     fn read_all(bytes: &[u8]) -> (Vec<u64>, bool) {
@@ -167,8 +155,7 @@ mod tests {
     fn an_unknown_key_names_its_line() {
         let mut w = LineWriter::new(Vec::new());
         w.line(&record(0)).unwrap();
-        w.line(&serde_json::json!({"attempt": 1, "colour": "red"}))
-            .unwrap();
+        w.line(&serde_json::json!({"attempt": 1, "colour": "red"})).unwrap();
         let bytes = w.finish().unwrap();
         let mut reader = LineReader::new(&bytes[..]).unwrap();
         reader.next_value::<Record>().unwrap().unwrap();

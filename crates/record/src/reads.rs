@@ -1,8 +1,8 @@
 //! Reads as parallel delta-coded arrays, and the one place where an event becomes an interval.
 //!
 //! A read is kept if it completed an event. Its content events arrived between the last time the socket was known empty
-//! (`open`) and their stamp. The stamp is the kernel's receive stamp if the event's last byte ends a draining read, else
-//! the user's.
+//! (`open`) and their stamp, the user's. One event is known better: the kernel stamps a read with the arrival of its last
+//! segment, so an event whose last byte ends a draining read arrived at the kernel's stamp, exactly.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -34,7 +34,7 @@ pub struct Reads(pub Vec<Read>);
 /// One content event on the time line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentEvent {
-    /// It had not arrived at this moment.
+    /// It had not arrived before this moment; equal to `at` if the arrival is known exactly.
     pub after: Micros,
     /// It had arrived at this moment: the stamp every latency uses.
     pub at: Micros,
@@ -47,20 +47,12 @@ impl Reads {
     }
 
     /// The content events, in order. Those of one read share its interval, except that a last one which ends a draining
-    /// read has the kernel's stamp.
+    /// read arrived exactly at the kernel's stamp.
     pub fn content_events(&self) -> impl Iterator<Item = ContentEvent> + '_ {
         self.0.iter().flat_map(|read| {
-            (1..=read.content).map(move |n| {
-                let ends_read = read.tail && n == read.content;
-                let at = if ends_read {
-                    read.kernel.unwrap_or(read.user)
-                } else {
-                    read.user
-                };
-                ContentEvent {
-                    after: read.open.min(at),
-                    at,
-                }
+            (1..=read.content).map(move |n| match read.kernel {
+                Some(at) if read.tail && n == read.content => ContentEvent { after: at, at },
+                _ => ContentEvent { after: read.open.min(read.user), at: read.user },
             })
         })
     }
@@ -89,11 +81,7 @@ struct Columns {
 }
 
 fn unless_all_one<T: Copy + PartialEq + From<u8>>(values: Vec<T>) -> Vec<T> {
-    if values.iter().all(|v| *v == T::from(1)) {
-        Vec::new()
-    } else {
-        values
-    }
+    if values.iter().all(|v| *v == T::from(1)) { Vec::new() } else { values }
 }
 
 impl Serialize for Reads {
@@ -130,9 +118,7 @@ impl<'de> Deserialize<'de> for Reads {
         let optional = |len: usize| len == n || len == 0;
         let same = c.lag_us.len() == n && c.open_us.len() == n && c.bytes.len() == n;
         if !same || !optional(c.events.len()) || !optional(c.content.len()) || !optional(c.tail.len()) {
-            return Err(D::Error::custom(format!(
-                "reads: arrays of different lengths (user_us has {n})"
-            )));
+            return Err(D::Error::custom(format!("reads: arrays of different lengths (user_us has {n})")));
         }
         let mut user = 0_i64;
         let reads = (0..n).map(|i| {
@@ -170,25 +156,16 @@ mod tests {
 
     #[test]
     fn the_kernel_stamp_belongs_to_the_event_that_ends_a_draining_read() {
-        let reads = Reads(vec![
-            read(1_000, Some(950), 400, 2, true),
-            read(2_000, Some(1_900), 1_000, 1, false),
-        ]);
+        let reads =
+            Reads(vec![read(1_000, Some(950), 400, 2, true), read(2_000, Some(1_900), 1_000, 1, false)]);
         let events: Vec<_> = reads.content_events().map(|e| (e.after.0, e.at.0)).collect();
-        assert_eq!(events, [(400, 1_000), (400, 950), (1_000, 2_000)]);
+        assert_eq!(events, [(400, 1_000), (950, 950), (1_000, 2_000)]);
     }
 
     #[test]
     fn round_trip_and_size() {
-        let reads = (0..64).map(|i| {
-            read(
-                10_000 * (i + 10) + i,
-                Some(10_000 * (i + 10)),
-                10_000 * (i + 9),
-                1,
-                true,
-            )
-        });
+        let reads =
+            (0..64).map(|i| read(10_000 * (i + 10) + i, Some(10_000 * (i + 10)), 10_000 * (i + 9), 1, true));
         let reads = Reads(reads.collect());
         let text = serde_json::to_string(&reads).unwrap();
         assert_eq!(serde_json::from_str::<Reads>(&text).unwrap(), reads);
@@ -198,11 +175,6 @@ mod tests {
     #[test]
     fn arrays_of_different_lengths_are_refused() {
         let text = r#"{"user_us":[1,2],"lag_us":[0],"open_us":[1,1],"bytes":[1,1]}"#;
-        assert!(
-            serde_json::from_str::<Reads>(text)
-                .unwrap_err()
-                .to_string()
-                .contains("different lengths")
-        );
+        assert!(serde_json::from_str::<Reads>(text).unwrap_err().to_string().contains("different lengths"));
     }
 }
