@@ -1,11 +1,21 @@
 //! **How does each endpoint speak?**
 //!
 //! In: bytes as they were read. Out: a [`Reply`] and, for each read, what it completed ([`Progress`]); request bodies and
-//! heads as bytes; replies encoded for a simulated server.
-//! Invariant: sans-I/O and incremental; any split of the same bytes gives the same reply.
+//! heads as bytes ([`EndpointKind::encode`], [`http::encode_request`]); replies written for a simulated server
+//! ([`ReplyWriter`]) and the requests it got ([`EndpointKind::decode_request`]); URLs ([`Url`]).
+//! Invariant: sans-I/O and incremental; any split of the same bytes gives the same reply, and no bytes make it panic.
+//! Start reading at [`reply::ReplyReader`], which joins [`http`] (head and body framing), [`sse`] (events) and
+//! [`endpoint`] (what an event says). What each odd stream is taken for is a table: `tests/streams/README.md`.
+//! One more endpoint is one file in `endpoint/` and one variant of [`EndpointKind`].
 
 pub mod endpoint;
+pub mod http;
+pub mod message;
 pub mod reply;
+pub mod sse;
+mod transcript;
+pub mod url;
 
-pub use endpoint::{Body, EndpointKind};
+pub use endpoint::{Body, BodyOptions, EndpointKind, ReplyWriter, Request, RequestError};
 pub use reply::{Progress, Reply, ReplyReader};
+pub use url::{Url, UrlError};

@@ -1,0 +1,143 @@
+//! Replies as a server writes them, for a simulated server.
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+use tokmark_record::Usage;
+
+use super::EndpointKind;
+
+/// The event that ends a stream.
+pub const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// Writes the events or the body of one reply. Every event is one `data:` line and a blank line, ready to be a chunk.
+#[derive(Clone, Debug)]
+pub struct ReplyWriter {
+    kind: EndpointKind,
+    /// `"id":…,"object":…,"created":…,"model":…` of an event, without braces.
+    event: String,
+    /// The same of a whole body.
+    body: String,
+}
+
+impl ReplyWriter {
+    /// A writer for one reply: its id, the model it names, and its creation time in Unix seconds.
+    pub fn new(kind: EndpointKind, id: &str, model: &str, created_unix_s: i64) -> Self {
+        let head = |object: &str| {
+            let (id, model) = (Value::from(id), Value::from(model));
+            format!(r#""id":{id},"object":"{object}","created":{created_unix_s},"model":{model}"#)
+        };
+        let (event, body) = match kind {
+            EndpointKind::Chat => ("chat.completion.chunk", "chat.completion"),
+            EndpointKind::Completions => ("text_completion", "text_completion"),
+        };
+        Self { kind, event: head(event), body: head(body) }
+    }
+
+    /// The first event of a chat stream, which has a role and no words. Nothing under completions.
+    pub fn role(&self, out: &mut Vec<u8>) {
+        if self.kind == EndpointKind::Chat {
+            self.one(out, r#""delta":{"role":"assistant","content":""}"#, None, None);
+        }
+    }
+
+    /// Some words; with `usage` if the client asked for it on every chunk.
+    pub fn content(&self, text: &str, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        let text = Value::from(text);
+        match self.kind {
+            EndpointKind::Chat => self.one(out, &format!(r#""delta":{{"content":{text}}}"#), None, usage),
+            EndpointKind::Completions => self.one(out, &format!(r#""text":{text}"#), None, usage),
+        }
+    }
+
+    /// Some words of reasoning; under completions, which know none, plain words.
+    pub fn reasoning(&self, text: &str, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        match self.kind {
+            EndpointKind::Chat => {
+                let delta = format!(r#""delta":{{"reasoning_content":{}}}"#, Value::from(text));
+                self.one(out, &delta, None, usage);
+            }
+            EndpointKind::Completions => self.content(text, usage, out),
+        }
+    }
+
+    /// The event that says why the server stopped (`stop`, `length`).
+    pub fn finish(&self, reason: &str, out: &mut Vec<u8>) {
+        let said = match self.kind {
+            EndpointKind::Chat => r#""delta":{}"#,
+            EndpointKind::Completions => r#""text":"""#,
+        };
+        self.one(out, said, Some(reason), None);
+    }
+
+    /// The event that carries the counts and no choice (`stream_options.include_usage`).
+    pub fn usage(&self, usage: &Usage, out: &mut Vec<u8>) {
+        let usage = usage_value(usage);
+        line(out, format_args!(r#"{{{},"choices":[],"usage":{usage}}}"#, self.event));
+    }
+
+    /// An error object inside the stream.
+    pub fn error(&self, message: &str, out: &mut Vec<u8>) {
+        let error = json!({"error": {"message": message, "type": "internal_error", "code": 500}});
+        line(out, format_args!("{error}"));
+    }
+
+    /// [`DONE`].
+    pub fn done(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(DONE);
+    }
+
+    /// The whole body of a reply that is not streamed.
+    pub fn body(&self, text: &str, reason: &str, usage: &Usage) -> Vec<u8> {
+        let (text, reason, usage) = (Value::from(text), Value::from(reason), usage_value(usage));
+        let said = match self.kind {
+            EndpointKind::Chat => format!(r#""message":{{"role":"assistant","content":{text}}}"#),
+            EndpointKind::Completions => format!(r#""text":{text}"#),
+        };
+        let choice = format!(r#"{{"index":0,{said},"logprobs":null,"finish_reason":{reason}}}"#);
+        format!(r#"{{{},"choices":[{choice}],"usage":{usage}}}"#, self.body).into_bytes()
+    }
+
+    /// One event with one choice.
+    fn one(&self, out: &mut Vec<u8>, said: &str, reason: Option<&str>, usage: Option<&Usage>) {
+        let reason = Value::from(reason);
+        let usage = usage.map_or_else(String::new, |u| format!(r#","usage":{}"#, usage_value(u)));
+        let head = &self.event;
+        line(
+            out,
+            format_args!(
+                r#"{{{head},"choices":[{{"index":0,{said},"logprobs":null,"finish_reason":{reason}}}]{usage}}}"#
+            ),
+        );
+    }
+}
+
+/// The JSON body of a reply that is no success: `{"error": {"message", "type", "code"}}`.
+pub fn error_body(kind: &str, message: &str, code: u16) -> Vec<u8> {
+    json!({"error": {"message": message, "type": kind, "code": code}}).to_string().into_bytes()
+}
+
+/// One `data:` line and a blank line.
+fn line(out: &mut Vec<u8>, json: std::fmt::Arguments<'_>) {
+    out.write_fmt(format_args!("data: {json}\n\n")).expect("a vector takes every write");
+}
+
+/// The `usage` object. A count that is unknown is left out.
+fn usage_value(usage: &Usage) -> Value {
+    let mut object = serde_json::Map::new();
+    let mut put = |key: &str, value: Option<u32>| {
+        if let Some(tokens) = value {
+            object.insert(key.to_owned(), tokens.into());
+        }
+    };
+    put("prompt_tokens", usage.prompt);
+    put("completion_tokens", usage.completion);
+    put("total_tokens", usage.prompt.zip(usage.completion).map(|(p, c)| p.saturating_add(c)));
+    if let Some(cached) = usage.cached {
+        object.insert("prompt_tokens_details".to_owned(), json!({"cached_tokens": cached}));
+    }
+    if let Some(reasoning) = usage.reasoning {
+        object.insert("completion_tokens_details".to_owned(), json!({"reasoning_tokens": reasoning}));
+    }
+    Value::Object(object)
+}
