@@ -1,11 +1,30 @@
 //! **What shall be sent, and exactly when?**
 //!
-//! In: [`WorkloadSpec`] and [`LoadSpec`] (their part of the spec), a seed, a lexicon. Out: a [`Plan`] (request `i` is a pure
-//! function of the spec, the seed and `i`) and a [`Pacer`] (sans-I/O: what is due now, and when to look again).
-//! Invariant: one seed gives the same bytes and the same intended starts on every machine, for any thread count.
+//! In: [`WorkloadSpec`] and [`LoadSpec`] (their part of the spec), a seed, a [`tokmark_base::Lexicon`], the lines of a prompt
+//! file. Out: a [`Plan`] (request `i` is a pure function of the spec, the seed and `i`) and a [`Pacer`] a lane (sans-I/O: what is
+//! due now, and when to look again).
+//! Invariant: one seed gives the same bytes and the same intended starts on every machine, for any number of lanes, and
+//! measured request `i` is the same with and without a warm-up.
+//!
+//! Start reading at [`load`] and [`spec`] (what can be asked), then [`schedule`] (an open loop's starts) and [`pacer`] (who goes
+//! now). One more arrival is one file in `arrival/` and its line in [`arrival::Arrival`]; one more source of prompts is one file
+//! in `source/` and its line in [`Plan::new`].
 
+pub mod arrival;
+pub mod load;
 pub mod pacer;
 pub mod plan;
+pub mod quantity;
+pub mod schedule;
+pub mod shape;
+pub mod source;
+pub mod spec;
 
+pub use arrival::{Arrival, ArrivalKind};
+pub use load::{Load, LoadError, LoadSpec, Phased};
 pub use pacer::{Next, Pacer, Release, Unsent};
-pub use plan::{PlannedRequest, Prompt, Requests};
+pub use plan::{Plan, PlannedRequest, Prompt, Requests};
+pub use quantity::{Count, Duration, Extent, QuantityError, Warmup};
+pub use schedule::{Realised, Schedule, Start};
+pub use source::{Jsonl, JsonlError};
+pub use spec::{PrefixSpec, WorkloadError, WorkloadSpec};

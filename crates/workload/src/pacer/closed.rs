@@ -1,0 +1,143 @@
+//! A lane of a closed loop: slots that each hold one attempt, opened all at once or one after another by the ramp.
+
+use tokmark_base::{Micros, Phase};
+
+use super::forecast::{Forecast, PHASES};
+use super::share::Share;
+use super::{Measured, Next, Release};
+use crate::load::{Load, Phased};
+use crate::plan::phase_of;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct ClosedLane {
+    share: Share,
+    forecast: Forecast,
+    /// When slots open: slot j of C at ramp · j / (C − 1), so that one is open at 0 and all are at the ramp's end.
+    ramp: Micros,
+    concurrency: u32,
+    /// Slots open so far.
+    open: u64,
+    in_flight: u64,
+    measured: Measured,
+    /// Index into [`PHASES`]; past the end: finished.
+    current: usize,
+    /// When the current phase made its first release: its length counts from then.
+    began: Option<Micros>,
+    lengths: [Option<Micros>; 3],
+}
+
+impl ClosedLane {
+    pub(super) fn new(load: &Load, share: Share, mut measured: Measured) -> Self {
+        if share.slots() == 0 {
+            measured.all_issued();
+        }
+        let of = |n: u64| share.of_first(n);
+        let (warmup, warmup_length) = split(load.warmup);
+        let (cooldown, cooldown_length) = split(load.cooldown);
+        let planned = [warmup.map(of), load.requests.map(of), cooldown.map(of)];
+        Self {
+            share,
+            forecast: Forecast::new(share, planned),
+            ramp: load.ramp,
+            concurrency: load.arrival.concurrency().unwrap_or(0),
+            open: 0,
+            in_flight: 0,
+            measured,
+            current: 0,
+            began: None,
+            lengths: [warmup_length, load.duration, cooldown_length],
+        }
+    }
+
+    pub(super) fn slots(&self) -> u64 {
+        self.share.slots()
+    }
+
+    pub(super) fn forecast(&self) -> &Forecast {
+        &self.forecast
+    }
+
+    pub(super) fn poll(&mut self, now: Micros) -> Next {
+        loop {
+            let Some(phase) = PHASES.get(self.current).copied() else {
+                return Next::Finished;
+            };
+            if self.over(phase, now) {
+                self.end(phase);
+                continue;
+            }
+            while self.open < self.slots() && self.opens(self.open) <= now {
+                self.open += 1;
+            }
+            if self.in_flight >= self.open {
+                return Next::Wait { until: self.next_event() };
+            }
+            let Some(request) = self.forecast.release(phase) else {
+                // A lane without slots.
+                self.end(phase);
+                continue;
+            };
+            self.began = self.began.or(Some(now));
+            self.in_flight += 1;
+            if phase == Phase::Profiling {
+                self.measured.released();
+            }
+            return Next::Release(Release { request, phase, intended: None });
+        }
+    }
+
+    pub(super) fn completed(&mut self, request: u64) {
+        debug_assert!(self.in_flight > 0, "request {request} ended and none was in flight");
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if phase_of(request).0 == Phase::Profiling {
+            self.measured.completed();
+        }
+    }
+
+    /// When the current phase's length is over.
+    fn end_of_length(&self) -> Option<Micros> {
+        Some(self.began? + self.lengths[self.current]?)
+    }
+
+    fn over(&self, phase: Phase, now: Micros) -> bool {
+        self.forecast.exhausted(phase)
+            || self.slots() == 0
+            || self.end_of_length().is_some_and(|end| now >= end)
+            || (phase == Phase::Cooldown && self.measured.all_ended())
+    }
+
+    fn end(&mut self, phase: Phase) {
+        self.forecast.end(phase);
+        if phase == Phase::Profiling {
+            self.measured.all_issued();
+        }
+        self.current += 1;
+        self.began = None;
+    }
+
+    /// When this lane's slot `n` opens.
+    fn opens(&self, n: u64) -> Micros {
+        let others = i128::from(self.concurrency) - 1;
+        if others <= 0 {
+            return Micros::ZERO;
+        }
+        let at = i128::from(self.ramp.0) * i128::from(self.share.slot(n)) / others;
+        Micros(at as i64)
+    }
+
+    /// What happens next without any completion: a slot opens, or the phase's length is over.
+    fn next_event(&self) -> Option<Micros> {
+        let slot = (self.open < self.slots()).then(|| self.opens(self.open));
+        slot.into_iter().chain(self.end_of_length()).min()
+    }
+}
+
+/// Starts and length of a phase; a phase that is not asked has no starts.
+fn split(extent: Option<Phased>) -> (Option<u64>, Option<Micros>) {
+    match extent {
+        None => (Some(0), None),
+        Some(Phased::Requests(n)) => (Some(n), None),
+        Some(Phased::For(length)) => (None, Some(length)),
+    }
+}

@@ -1,0 +1,307 @@
+//! The schedule of an open loop: every start of the run, in order, with its phase and time. Pure: it knows nothing of lanes,
+//! caps or what the service does.
+//!
+//! An arrival gives positions with a mean of one start a unit; this file turns position s into time. At a steady rate λ that is
+//! s/λ. Under a linear ramp of length R the rate at time t is λ·t/R, so λt²/2R starts lie before t, and
+//! t = √(2sR/λ) up to s = λR/2, then s/λ + R/2.
+//!
+//! Every phase draws its gaps from a stream of its own, from where the last one ended, so that the measured starts do not depend
+//! on how many starts a warm-up had.
+
+use tokmark_base::{Micros, Phase, Seed, Stream};
+
+use crate::arrival::Arrival;
+use crate::load::{Load, Phased};
+use crate::plan::index_of;
+
+/// One start of an open loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Part of the run.
+    pub phase: Phase,
+    /// Number within its phase.
+    pub n: u64,
+    /// When it is wanted.
+    pub at: Micros,
+}
+
+impl Start {
+    /// Its index in the plan.
+    pub const fn request(&self) -> u64 {
+        index_of(self.phase, self.n)
+    }
+}
+
+/// The starts, in order. Without end where the last phase has none.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    arrival: Arrival,
+    ramp: f64,
+    seed: Seed,
+    phases: Vec<Part>,
+    current: usize,
+    /// Starts of the current phase so far.
+    n: u64,
+    /// When the current phase began.
+    began: Micros,
+    position: f64,
+    gaps: Stream,
+}
+
+/// A phase and what ends it, whichever comes first.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    phase: Phase,
+    starts: Option<u64>,
+    length: Option<Micros>,
+}
+
+impl Part {
+    fn of(phase: Phase, extent: Phased) -> Self {
+        let (starts, length) = match extent {
+            Phased::Requests(n) => (Some(n), None),
+            Phased::For(length) => (None, Some(length)),
+        };
+        Self { phase, starts, length }
+    }
+}
+
+/// What a plan really asks for: the drawn starts, not the mean they were drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Realised {
+    /// Measured starts.
+    pub starts: u64,
+    /// When the measured part begins.
+    pub from: Micros,
+    /// When it ends: its duration over, or its last start made.
+    pub to: Micros,
+}
+
+impl Realised {
+    /// Starts a second; `None` if all start at once.
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = (self.to - self.from).as_secs_f64();
+        (seconds > 0.0).then(|| self.starts as f64 / seconds)
+    }
+}
+
+impl Schedule {
+    /// The starts of `load`; `None` in a closed loop, which has none.
+    pub fn new(load: &Load, seed: Seed) -> Option<Self> {
+        if !load.is_open() {
+            return None;
+        }
+        let measured = Part { phase: Phase::Profiling, starts: load.requests, length: load.duration };
+        let before = load.warmup.map(|extent| Part::of(Phase::Warmup, extent));
+        let after = load.cooldown.map(|extent| Part::of(Phase::Cooldown, extent));
+        let phases: Vec<Part> = before.into_iter().chain([measured]).chain(after).collect();
+        let gaps = gaps(seed, phases[0].phase);
+        Some(Self {
+            arrival: load.arrival,
+            ramp: load.ramp.as_secs_f64(),
+            seed,
+            phases,
+            current: 0,
+            n: 0,
+            began: Micros::ZERO,
+            position: 0.0,
+            gaps,
+        })
+    }
+
+    /// The measured starts as drawn; `None` in a closed loop.
+    pub fn realised(load: &Load, seed: Seed) -> Option<Realised> {
+        let mut schedule = Self::new(&Load { cooldown: None, ..load.clone() }, seed)?;
+        let (mut starts, mut from) = (0, None);
+        while let Some(start) = schedule.next() {
+            if start.phase == Phase::Profiling {
+                starts += 1;
+                from = from.or(Some(schedule.began));
+            }
+        }
+        // Past the last phase, the next one would begin where it ended.
+        let to = schedule.began;
+        let from = from.unwrap_or_else(|| to - load.duration.unwrap_or(Micros::ZERO));
+        Some(Realised { starts, from, to })
+    }
+
+    /// When the measured part ends, if a duration ends it and it has begun.
+    pub fn measured_end(&self) -> Option<Micros> {
+        let part = self.phases.get(self.current)?;
+        let length = part.length.filter(|_| part.phase == Phase::Profiling)?;
+        Some(self.began + length)
+    }
+
+    /// Time of a position.
+    fn time(&self, position: f64) -> Micros {
+        // Without a rate everything is at the origin.
+        let Some(rate) = self.arrival.process().mean_rate() else {
+            return Micros::ZERO;
+        };
+        let seconds = if position <= rate * self.ramp / 2.0 {
+            libm::sqrt(2.0 * position * self.ramp / rate)
+        } else {
+            position / rate + self.ramp / 2.0
+        };
+        Micros::from_secs_f64(seconds)
+    }
+
+    /// Position of a time, the inverse of [`Schedule::time`].
+    fn position_at(&self, time: Micros) -> f64 {
+        let Some(rate) = self.arrival.process().mean_rate() else {
+            return 0.0;
+        };
+        let t = time.as_secs_f64();
+        if t <= self.ramp {
+            rate * t * t / (2.0 * self.ramp).max(f64::MIN_POSITIVE)
+        } else {
+            rate * (t - self.ramp / 2.0)
+        }
+    }
+
+    /// Goes to the next phase, which begins at `at`, or where the last start left off.
+    fn enter_next(&mut self, at: Option<Micros>) {
+        if let Some(at) = at {
+            self.position = self.position_at(at);
+        }
+        self.began = at.unwrap_or_else(|| self.time(self.position));
+        self.current += 1;
+        self.n = 0;
+        if let Some(part) = self.phases.get(self.current) {
+            self.gaps = gaps(self.seed, part.phase);
+        }
+    }
+}
+
+fn gaps(seed: Seed, phase: Phase) -> Stream {
+    seed.stream("arrival", phase as u64)
+}
+
+impl Iterator for Schedule {
+    type Item = Start;
+
+    fn next(&mut self) -> Option<Start> {
+        loop {
+            let part = *self.phases.get(self.current)?;
+            if part.starts.is_some_and(|most| self.n >= most) {
+                self.enter_next(None);
+                continue;
+            }
+            let step = self.arrival.process().step(self.position, &mut self.gaps)?;
+            let at = self.time(step.at);
+            let end = part.length.map(|length| self.began + length);
+            if end.is_some_and(|end| at >= end) {
+                self.enter_next(end);
+                continue;
+            }
+            self.position = step.next;
+            self.n += 1;
+            let n = self.n - 1;
+            return Some(Start { phase: part.phase, n, at });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::LoadSpec;
+
+    fn load(json: &str) -> Load {
+        serde_json::from_str::<LoadSpec>(json).unwrap().resolve().unwrap()
+    }
+
+    fn starts(json: &str) -> Vec<Start> {
+        Schedule::new(&load(json), Seed(42)).unwrap().take(100_000).collect()
+    }
+
+    fn times(starts: &[Start], phase: Phase) -> Vec<i64> {
+        starts.iter().filter(|s| s.phase == phase).map(|s| s.at.0).collect()
+    }
+
+    #[test]
+    fn equal_gaps_run_through_all_phases() {
+        for warmup in [r#""3""#, r#""300ms""#] {
+            let json = format!(
+                r#"{{"rate": 10, "arrival": "constant", "requests": 4, "warmup": {warmup}, "cooldown": 2}}"#
+            );
+            let all = starts(&json);
+            let at: Vec<i64> = all.iter().map(|s| s.at.0).collect();
+            assert_eq!(at, (0..9).map(|i| i * 100_000).collect::<Vec<_>>(), "{warmup}");
+            assert_eq!(all[3], Start { phase: Phase::Profiling, n: 0, at: Micros(300_000) });
+            assert_eq!(all[7].request(), index_of(Phase::Cooldown, 0));
+        }
+    }
+
+    #[test]
+    fn a_duration_counts_from_the_start_of_the_measured_part() {
+        let all = starts(r#"{"rate": 10, "arrival": "constant", "duration": "1s", "warmup": "2s"}"#);
+        let measured = times(&all, Phase::Profiling);
+        assert_eq!((measured.len(), measured[0], measured[9]), (10, 2_000_000, 2_900_000));
+        let json = r#"{"rate": 10, "arrival": "constant", "duration": "1s", "requests": 3}"#;
+        assert_eq!(starts(json).len(), 3);
+    }
+
+    #[test]
+    fn measured_starts_are_the_same_behind_any_warm_up() {
+        for arrival in ["poisson", "gamma"] {
+            let relative = |warmup: &str| {
+                let json = format!(r#"{{"rate": 50, "arrival": "{arrival}", "requests": 500 {warmup}}}"#);
+                let load = load(&json);
+                let from = Schedule::realised(&load, Seed(42)).unwrap().from;
+                times(&starts(&json), Phase::Profiling).iter().map(|at| at - from.0).collect::<Vec<_>>()
+            };
+            let without = relative("");
+            for warmup in [r#", "warmup": 77"#, r#", "warmup": "3s""#] {
+                // Positions are sums in floating point: the last microsecond may round otherwise.
+                let with = relative(warmup);
+                assert!(with.iter().zip(&without).all(|(a, b)| (a - b).abs() <= 1), "{arrival} {warmup}");
+            }
+        }
+    }
+
+    #[test]
+    fn under_a_ramp_the_starts_before_t_grow_with_its_square() {
+        let all = starts(r#"{"rate": 100, "arrival": "constant", "requests": 2000, "ramp": "10s"}"#);
+        let before = |t: i64| all.iter().filter(|s| s.at.0 < t * 1_000_000).count() as i64;
+        assert_eq!((before(2), before(5), before(10)), (20, 125, 500));
+        assert_eq!((before(11), before(12)), (600, 700));
+        assert!(all.is_sorted_by_key(|s| s.at));
+    }
+
+    #[test]
+    fn the_realised_rate_is_that_of_the_drawn_starts() {
+        let even =
+            Schedule::realised(&load(r#"{"rate": 8, "arrival": "constant", "requests": 80}"#), Seed(1));
+        assert_eq!(even.unwrap().rate(), Some(8.0));
+        let load = load(r#"{"rate": 20, "duration": "200s", "warmup": "10s"}"#);
+        let drawn = Schedule::realised(&load, Seed(42)).unwrap();
+        assert_eq!((drawn.from.0, drawn.to.0), (10_000_000, 210_000_000));
+        // 4,000 ± 63 starts.
+        assert!((3_800..4_200).contains(&drawn.starts), "{drawn:?}");
+        let closed = LoadSpec::default().resolve().unwrap();
+        assert_eq!(Schedule::realised(&closed, Seed(1)), None);
+    }
+
+    #[test]
+    fn a_burst_is_all_at_zero() {
+        let all = starts(r#"{"burst": true, "requests": 30}"#);
+        assert!(all.len() == 30 && all.iter().all(|s| s.at == Micros::ZERO));
+        let burst = Schedule::realised(&load(r#"{"burst": true}"#), Seed(1)).unwrap();
+        assert_eq!((burst.starts, burst.rate()), (200, None));
+        // A duration beside it does not end a burst before it began.
+        assert_eq!(starts(r#"{"burst": true, "requests": 3, "duration": "1s"}"#).len(), 3);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_starts() {
+        // Pinned: one seed gives these microseconds on every machine. A change here is a new GENERATOR_VERSION.
+        let first = |json| starts(json).iter().take(4).map(|s| s.at.0).collect::<Vec<_>>();
+        assert_eq!(first(r#"{"rate": 10}"#), [198_537, 458_442, 503_178, 561_671]);
+        assert_eq!(
+            first(r#"{"rate": 10, "arrival": "gamma", "burstiness": 0.5}"#),
+            [269_228, 284_851, 766_523, 834_127]
+        );
+        assert_eq!(first(r#"{"rate": 10, "ramp": "5s"}"#), [1_409_031, 2_141_125, 2_243_162, 2_369_961]);
+    }
+}
