@@ -1,0 +1,97 @@
+//! One connection and the attempt it carries.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use tokmark_base::Micros;
+use tokmark_record::{Connect, Record};
+use tokmark_wire::ReplyReader;
+
+use crate::socket;
+use crate::tls::Tls;
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// TCP handshake under way.
+    Connecting,
+    /// TLS handshake under way.
+    Handshaking,
+    /// Kept open for the next attempt.
+    Idle,
+    /// Carrying an attempt.
+    Busy,
+}
+
+/// An attempt under way.
+pub(crate) struct Attempt {
+    /// The facts so far.
+    pub(crate) record: Record,
+    /// The request, kept until the first byte of the reply: a kept connection that turns out closed is replaced once.
+    pub(crate) bytes: Vec<u8>,
+    /// How much of it the kernel has.
+    pub(crate) handed: usize,
+    /// Bytes of reads that completed nothing, for the next read that does.
+    pub(crate) loose_bytes: u32,
+    /// It was moved to a fresh connection once already.
+    pub(crate) reopened: bool,
+    /// When it has taken too long.
+    pub(crate) deadline: Option<Micros>,
+}
+
+pub(crate) struct Connection {
+    pub(crate) socket: OwnedFd,
+    pub(crate) target: u16,
+    pub(crate) state: State,
+    pub(crate) tls: Option<Box<Tls>>,
+    pub(crate) stamps: Connect,
+    pub(crate) reader: ReplyReader,
+    pub(crate) attempt: Option<Box<Attempt>>,
+    /// It has carried an attempt before.
+    pub(crate) used: bool,
+    /// Tells a slot's tenants apart.
+    pub(crate) generation: u32,
+    pub(crate) wants_write: bool,
+    /// The wake-up that last reported it.
+    pub(crate) wake: u64,
+    /// It was seen empty at this moment: the kernel stamp of its last draining read.
+    pub(crate) empty_at: Micros,
+}
+
+impl Connection {
+    pub(crate) fn fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// Hands the request to the kernel as far as it goes. `Ok(true)` once all of it is there.
+    pub(crate) fn push(&mut self, now: impl Fn() -> Micros) -> io::Result<bool> {
+        let fd = self.fd();
+        let Some(attempt) = self.attempt.as_deref_mut() else { return Ok(true) };
+        let length = attempt.bytes.len();
+        if attempt.record.sent_us.is_none() {
+            attempt.record.sent_us = Some(now());
+        }
+        if let Some(tls) = self.tls.as_deref_mut() {
+            if attempt.handed < length {
+                tls.queue(&attempt.bytes[attempt.handed..])?;
+                attempt.handed = length;
+            }
+            tls.send_through(|bytes| socket::send(fd, bytes))?;
+            if tls.wants_write() {
+                return Ok(false);
+            }
+        } else {
+            while attempt.handed < length {
+                match socket::send(fd, &attempt.bytes[attempt.handed..]) {
+                    Ok(n) => attempt.handed += n,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        attempt.record.sent_end_us = Some(now());
+        attempt.record.bytes_sent = length as u64;
+        Ok(true)
+    }
+}

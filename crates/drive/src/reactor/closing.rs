@@ -1,0 +1,155 @@
+//! Ending attempts: replies that are over, failures, time-outs, cuts; and what becomes of the record.
+
+use std::sync::atomic::Ordering;
+
+use tokmark_base::{Clock, Micros};
+use tokmark_record::{FailureKind, Outcome, Record};
+use tokmark_workload::Unsent;
+
+use super::Reactor;
+use crate::connection::State;
+use crate::ending::failure;
+
+impl Reactor {
+    /// The reply is over.
+    pub(super) fn complete(&mut self, slot: usize, now: Micros) {
+        let Some(connection) = self.connections[slot].as_mut() else { return };
+        let reply = connection.reader.take();
+        let Some(attempt) = connection.attempt.take() else { return self.close(slot) };
+        let mut record = attempt.record;
+        record.ended_us = Some(now);
+        crate::ending::take_over(&mut record, &reply);
+        let outcome = match &reply.failure {
+            None => Outcome::Success,
+            Some(f) => failure(f.kind, &f.message, &self.shared.secrets),
+        };
+        record.text = reply.text;
+        if reply.keep_alive && reply.failure.is_none() && attempt.handed > 0 {
+            connection.used = true;
+            connection.state = State::Idle;
+            self.idle[usize::from(connection.target)].push(slot);
+        } else {
+            self.close(slot);
+        }
+        self.emit(record, outcome);
+    }
+
+    /// Ends what the connection carries with a failure and closes it.
+    pub(super) fn break_off(&mut self, slot: usize, kind: FailureKind, message: &str) {
+        let outcome = failure(kind, message, &self.shared.secrets);
+        self.end(slot, outcome);
+    }
+
+    pub(super) fn end(&mut self, slot: usize, outcome: Outcome) {
+        let Some(connection) = self.connections[slot].as_mut() else { return };
+        let attempt = connection.attempt.take();
+        let stamps = connection.stamps;
+        let pending = matches!(connection.state, State::Connecting | State::Handshaking);
+        let reply = connection.reader.take();
+        self.close(slot);
+        if let Some(attempt) = attempt {
+            let mut record = attempt.record;
+            if pending {
+                record.connect = Some(stamps);
+            }
+            record.ended_us = Some(self.clock.now());
+            crate::ending::take_over(&mut record, &reply);
+            self.emit(record, outcome);
+        }
+    }
+
+    pub(super) fn close(&mut self, slot: usize) {
+        if let Some(connection) = self.connections[slot].take() {
+            // Dropping the socket closes it and takes it out of the poller.
+            if connection.state == State::Idle {
+                self.idle[usize::from(connection.target)].retain(|s| *s != slot);
+            }
+            self.free.push(slot);
+        }
+    }
+
+    pub(super) fn emit(&mut self, mut record: Record, outcome: Outcome) {
+        if !record.reads.is_empty() {
+            self.kernel.confirm();
+            if self.kernel.steps() > 0 {
+                self.live().clock_steps.set(self.kernel.steps() as u64);
+                for read in &mut record.reads.0 {
+                    read.kernel = read.kernel.filter(|_| self.kernel.trusts(read.user));
+                }
+            }
+        }
+        if !outcome.is_success() {
+            self.live().failed.add(1);
+        }
+        let request = record.request;
+        record.outcome = outcome;
+        self.hand_over(record);
+        self.in_flight -= 1;
+        self.live().completed.add(1);
+        self.pacer.completed(request, self.clock.now());
+    }
+
+    pub(super) fn never_sent(&mut self, unsent: Unsent) {
+        let record = Record {
+            attempt: self.shared.attempts.fetch_add(1, Ordering::Relaxed),
+            request: unsent.request,
+            phase: unsent.phase,
+            target: self.shared.target_of(unsent.request) as u16,
+            intended_us: unsent.intended,
+            outcome: Outcome::NotSent,
+            ..Record::default()
+        };
+        self.hand_over(record);
+    }
+
+    pub(super) fn hand_over(&mut self, record: Record) {
+        let kept = self.sink.record(record);
+        let lane = self.live();
+        if kept { lane.recorded.add(1) } else { lane.lost.add(1) }
+    }
+
+    /// Ends what has taken too long.
+    pub(super) fn expire(&mut self, now: Micros) {
+        while let Some(&(deadline, slot, number)) = self.deadlines.front() {
+            let current = self.connections[slot].as_ref().and_then(|c| c.attempt.as_deref());
+            let same = current.is_some_and(|a| a.record.attempt == number);
+            if same && deadline > now {
+                break;
+            }
+            self.deadlines.pop_front();
+            if same {
+                let asked = self.shared.timeout.unwrap_or(Micros::ZERO);
+                self.break_off(slot, FailureKind::Timeout, &format!("no complete reply within {asked}"));
+            }
+        }
+        while let Some(&(deadline, slot, generation)) = self.connect_deadlines.front() {
+            let pending = self.connections[slot].as_ref().is_some_and(|c| {
+                c.generation == generation && matches!(c.state, State::Connecting | State::Handshaking)
+            });
+            if pending && deadline > now {
+                break;
+            }
+            self.connect_deadlines.pop_front();
+            if pending {
+                let message = format!("no connection within {}", self.shared.connect_timeout);
+                self.break_off(slot, FailureKind::ConnectTimeout, &message);
+            }
+        }
+        if let Some((at, by)) = self.cut_at
+            && now >= at
+        {
+            self.cut_at = None;
+            let waiting: Vec<_> = self.waiting.drain(..).collect();
+            for (release, _) in waiting {
+                self.in_flight -= 1;
+                self.live().completed.add(1);
+                self.never_sent(release);
+            }
+            (0..self.connections.len()).for_each(|slot| {
+                if self.connections[slot].as_ref().is_some_and(|c| c.attempt.is_some()) {
+                    self.end(slot, Outcome::Cut { by });
+                }
+            });
+        }
+    }
+}
