@@ -1,0 +1,132 @@
+//! A run read back from its directory, finished or not.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use tokmark_measure::Summary;
+use tokmark_record::file::LineReader;
+use tokmark_record::{Record, RunHeader, Sample};
+
+use crate::StoreError;
+use crate::header::read_header;
+use crate::layout::{RECORDS, SERIES, SUMMARY};
+
+/// A run on disk.
+#[derive(Debug)]
+pub struct Run {
+    dir: PathBuf,
+    header: RunHeader,
+}
+
+impl Run {
+    /// Opens a run directory.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Ok(Self { dir: dir.to_owned(), header: read_header(dir)? })
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What was known before the first request.
+    pub fn header(&self) -> &RunHeader {
+        &self.header
+    }
+
+    /// Whether it has a summary. A run without one was killed; its records are whole up to its last second.
+    pub fn is_finished(&self) -> bool {
+        self.dir.join(SUMMARY).is_file()
+    }
+
+    /// The summary, if the run was finished.
+    pub fn summary(&self) -> Result<Option<Summary>, StoreError> {
+        let path = self.dir.join(SUMMARY);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).map_err(|source| StoreError::Json { path, source })
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(StoreError::reading(&path, e)),
+        }
+    }
+
+    /// The records, in order of completion.
+    pub fn records(&self) -> Result<Lines<Record>, StoreError> {
+        Lines::open(self.dir.join(RECORDS))
+    }
+
+    /// The samples, in order.
+    pub fn samples(&self) -> Result<Lines<Sample>, StoreError> {
+        Lines::open(self.dir.join(SERIES))
+    }
+
+    /// The directories of a sweep's points, sorted by name, digits by value; empty for a single run.
+    pub fn points(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let entries = fs::read_dir(dir).map_err(|e| StoreError::reading(dir, e))?;
+        let mut points = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|e| StoreError::reading(dir, e))?.path();
+            if path.join(crate::layout::HEADER).is_file() {
+                points.push(path);
+            }
+        }
+        points.sort_by_key(|path| natural(path));
+        Ok(points)
+    }
+}
+
+/// `c10` after `c2`: the number a name ends with, then the name.
+fn natural(path: &Path) -> (String, u64, String) {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let word = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number: f64 = name[word.len()..].parse().unwrap_or(0.0);
+    (word.to_owned(), (number * 1e3) as u64, name.clone())
+}
+
+/// The lines of one file. A frame cut off by a kill ends them; [`Lines::truncated`] tells.
+pub struct Lines<T> {
+    path: PathBuf,
+    reader: Option<LineReader<'static, BufReader<File>>>,
+    failed: bool,
+    kind: std::marker::PhantomData<T>,
+}
+
+impl<T> Lines<T> {
+    pub(crate) fn open(path: PathBuf) -> Result<Self, StoreError> {
+        let opened = File::open(&path).and_then(|file| {
+            // An empty file is a run killed within its first second.
+            let empty = file.metadata()?.len() == 0;
+            if empty { Ok(None) } else { LineReader::new(BufReader::new(file)).map(Some) }
+        });
+        let reader = match opened {
+            Ok(reader) => reader,
+            // Killed between the header and the writer's start.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => return Err(StoreError::reading(&path, e)),
+        };
+        Ok(Self { path, reader, failed: false, kind: std::marker::PhantomData })
+    }
+
+    /// Whether the file ended in the middle of a frame. Meaningful once the lines are read.
+    pub fn truncated(&self) -> bool {
+        self.reader.as_ref().is_some_and(LineReader::truncated)
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Lines<T> {
+    type Item = Result<T, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let next = self.reader.as_mut()?.next_value()?;
+        Some(next.map_err(|source| {
+            self.failed = true;
+            StoreError::Line { path: self.path.clone(), source }
+        }))
+    }
+}

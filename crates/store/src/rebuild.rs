@@ -1,0 +1,50 @@
+//! A run's meaning from its files alone: what `tokmark bench` does at its end, and `tokmark report` after a kill.
+
+use std::cell::RefCell;
+
+use tokmark_measure::summary::LoadKind;
+use tokmark_measure::{Analysis, MeasureSpec, RunFacts, analyse};
+use tokmark_record::RunHeader;
+use tokmark_workload::{Arrival, LoadSpec};
+
+use crate::{Run, StoreError};
+
+impl Run {
+    /// Analyses what is on disk. `facts` are the driver's own, or [`facts`] of the header for a run that was killed.
+    pub fn analyse(&self, options: &MeasureSpec, facts: &RunFacts) -> Result<Analysis, StoreError> {
+        // The analysis takes plain values; the first line that cannot be read ends its input and the whole of it.
+        let unread = RefCell::new(None);
+        let keep = |e: StoreError| {
+            unread.borrow_mut().get_or_insert(e);
+        };
+        let records = || {
+            let lines = self.records().map_err(keep).ok();
+            lines.into_iter().flatten().map_while(|line| line.map_err(keep).ok())
+        };
+        let samples = self.samples()?.map_while(|line| line.map_err(keep).ok());
+        let analysis = analyse(self.header(), records, samples, options, facts);
+        unread.into_inner().map_or(Ok(analysis), Err)
+    }
+}
+
+/// What the header's spec tells of a run whose driver left no word of its own. `complete` is false.
+pub fn facts(header: &RunHeader) -> RunFacts {
+    let spec = header.spec.get("load").cloned();
+    let spec: Option<LoadSpec> = spec.and_then(|load| serde_json::from_value(load).ok());
+    let Some((spec, load)) = spec.and_then(|spec| spec.resolve().ok().map(|load| (spec, load))) else {
+        return RunFacts::default();
+    };
+    RunFacts {
+        load: match load.arrival {
+            Arrival::Closed(_) => LoadKind::Closed,
+            Arrival::Burst(_) => LoadKind::Burst,
+            Arrival::Constant(_) | Arrival::Gamma(_) | Arrival::Poisson(_) => LoadKind::Open,
+        },
+        planned: load.requests.filter(|_| load.duration.is_none()),
+        asked_rate_per_s: spec.rate,
+        asked_concurrency: load.arrival.concurrency().or(load.cap).map(u64::from),
+        ramp_us: (load.ramp.0 > 0).then_some(load.ramp),
+        warmup_auto: load.warmup_auto,
+        ..RunFacts::default()
+    }
+}
