@@ -1,2 +1,15 @@
-//! The tokmark binary: what did the user type, and which rooms does that wire together?
-fn main() {}
+//! The tokmark binary: reads the command line, hands it on, ends with the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokmark::args::Cli;
+use tokmark::commands;
+use tokmark::environment::Environment;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    // A parse error prints itself and ends with 2, help and version with 0: clap's codes are ours.
+    let cli = Cli::parse();
+    commands::run(cli, &arguments, Environment::of_this_process()).into()
+}

@@ -1,8 +1,8 @@
 //! Reads as parallel delta-coded arrays, and the one place where an event becomes an interval.
 //!
-//! A read is kept if it completed an event. Its content events arrived between the last time the socket was known empty
-//! (`open`) and their stamp, the user's. One event is known better: the kernel stamps a read with the arrival of its last
-//! segment, so an event whose last byte ends a draining read arrived at the kernel's stamp, exactly.
+//! A read is kept if it completed an event. The kernel stamps a read with the arrival of its last segment, so every event of a
+//! read had arrived at that stamp (without one: at the user's), and none before the socket was last known empty (`open`). An
+//! event whose last byte ends a draining read arrived at the kernel's stamp, exactly.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -50,9 +50,11 @@ impl Reads {
     /// read arrived exactly at the kernel's stamp.
     pub fn content_events(&self) -> impl Iterator<Item = ContentEvent> + '_ {
         self.0.iter().flat_map(|read| {
-            (1..=read.content).map(move |n| match read.kernel {
-                Some(at) if read.tail && n == read.content => ContentEvent { after: at, at },
-                _ => ContentEvent { after: read.open.min(read.user), at: read.user },
+            let at = read.kernel.unwrap_or(read.user);
+            let exact = read.tail && read.kernel.is_some();
+            (1..=read.content).map(move |n| {
+                let after = if exact && n == read.content { at } else { read.open.min(at) };
+                ContentEvent { after, at }
             })
         })
     }
@@ -159,7 +161,7 @@ mod tests {
         let reads =
             Reads(vec![read(1_000, Some(950), 400, 2, true), read(2_000, Some(1_900), 1_000, 1, false)]);
         let events: Vec<_> = reads.content_events().map(|e| (e.after.0, e.at.0)).collect();
-        assert_eq!(events, [(400, 1_000), (950, 950), (1_000, 2_000)]);
+        assert_eq!(events, [(400, 950), (950, 950), (1_000, 1_900)]);
     }
 
     #[test]

@@ -1,0 +1,173 @@
+//! What the user typed, as clap reads it. Flags of the spec come from the table of keys; this file has the verbs and what is
+//! about the command itself.
+
+pub mod aiperf;
+pub mod spec_flags;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokmark_base::Micros;
+use tokmark_base::units::parse_duration;
+
+pub use spec_flags::SpecFlags;
+
+/// Measure services that generate tokens, and know how far to trust the number.
+#[derive(Debug, Parser)]
+#[command(name = "tokmark", version, max_term_width = 100, after_help = NOT_YET)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const NOT_YET: &str = "Not yet: simulate, engine, estimate, profile, tune, plan, compare, server and the other verbs of the \
+design; a verb is listed when it works.";
+
+const BENCH_NOT_YET: &str = "Not yet: goodput and SLOs, confidence intervals, retries, sessions of several turns, several models \
+in one run, HTTP/2, server and GPU metrics.";
+
+/// The verbs that work.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Measure a live endpoint; without a URL, a simulated engine inside this program
+    #[command(after_help = BENCH_NOT_YET)]
+    Bench(BenchArgs),
+    /// Print every value of the spec with its origin: flag, env, file, preset, default, derived
+    Explain(ExplainArgs),
+    /// Print a finished run, or finish one that was killed from its records
+    Report(ReportArgs),
+    /// Measure this machine against a server with a known schedule, for the verdict's thresholds
+    Calibrate(CalibrateArgs),
+    /// Take AIPerf's command line and do the same job
+    Aiperf(aiperf::AiperfArgs),
+    /// The known-schedule server of `calibrate`
+    #[command(hide = true)]
+    Metronome(MetronomeArgs),
+}
+
+impl Verb {
+    /// How it shall print.
+    pub fn print(&self) -> PrintArgs {
+        match self {
+            Self::Bench(args) => args.print,
+            Self::Explain(args) => args.print,
+            Self::Report(args) => args.print,
+            Self::Calibrate(args) => args.print,
+            Self::Aiperf(args) => args.print(),
+            Self::Metronome(_) => PrintArgs::default(),
+        }
+    }
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct PrintArgs {
+    /// One JSON object on stdout, everything for people on stderr
+    #[arg(long)]
+    pub json: bool,
+    /// No progress and no notes
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Where the spec comes from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SourceArgs {
+    /// Spec file (YAML or JSON), or a BenchmarkConfig of llm-d.io/v1alpha1
+    #[arg(short = 'f', long = "spec", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Any key of the spec, as in --set load.rate=4; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Defaults of a well-known sweep
+    #[arg(long, value_enum)]
+    pub preset: Option<PresetArg>,
+    /// File with the keys of the spec's `deployment` section
+    #[arg(long, value_name = "FILE")]
+    pub deployment: Option<PathBuf>,
+    /// Where requests go, as in http://host:8000; several are used in turn
+    #[arg(value_name = "URL")]
+    pub urls: Vec<String>,
+    /// The keys of the spec.
+    #[command(flatten)]
+    pub flags: SpecFlags,
+}
+
+/// The presets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PresetArg {
+    /// Concurrency 1,2,5,10,50,100,250 (or $CONCURRENCIES), ISL 2000 ± 10, OSL 256
+    EndpointSweep,
+    /// Concurrency 1 to 256 in powers of two, ISL 3000, OSL 150, requests 10x, warm-up 2x, seed 100
+    LlmPerf,
+}
+
+/// `tokmark bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The spec.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Print the plan (requests, tokens, time, samples needed) and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+/// `tokmark explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The spec.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Print the JSON Schema of the spec instead
+    #[arg(long)]
+    pub schema: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+/// `tokmark report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Run directories; one with runs or sweep points inside prints them all
+    #[arg(required = true, value_name = "DIR")]
+    pub runs: Vec<PathBuf>,
+    /// How to print.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+/// `tokmark calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// How long each point lasts, as in 3s
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration)]
+    pub duration: Micros,
+    /// Numbers of streams to try
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,8,32,64,128,256",
+        value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    pub streams: Vec<u32>,
+    /// Measure and print, but keep what was stored before
+    #[arg(long)]
+    pub no_store: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+fn duration(text: &str) -> Result<Micros, String> {
+    parse_duration(text).map_err(|e| e.to_string())
+}
+
+/// `tokmark metronome`, started by `calibrate`.
+#[derive(Debug, Args)]
+pub struct MetronomeArgs {
+    /// Passed on as they are.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub rest: Vec<String>,
+}

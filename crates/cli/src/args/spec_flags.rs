@@ -1,0 +1,105 @@
+//! The flags that are keys of the spec, made from the table in `spec/keys.rs`, so that none can lack a key or help.
+
+use clap::builder::{PossibleValuesParser, ValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
+
+use crate::spec::SpecError;
+use crate::spec::keys::{KEYS, Key, Kind};
+use crate::spec::layers::{Setting, of_words};
+use crate::spec::origin::Origin;
+
+/// What was typed, flag by flag, in the order of the table.
+#[derive(Clone, Debug, Default)]
+pub struct SpecFlags {
+    typed: Vec<(&'static Key, Vec<String>, String)>,
+}
+
+impl SpecFlags {
+    /// The flags as settings of the strongest layer.
+    pub fn settings(&self) -> Result<Vec<Setting>, SpecError> {
+        let mut settings = Vec::new();
+        for (key, texts, flag) in &self.typed {
+            let origin = Origin::Flag(flag.clone());
+            if key.kind == Kind::Texts {
+                settings.extend(of_words(key, &texts.join(","), &origin)?);
+                continue;
+            }
+            for text in texts {
+                settings.extend(of_words(key, text, &origin)?);
+            }
+        }
+        Ok(settings)
+    }
+}
+
+impl FromArgMatches for SpecFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut typed = Vec::new();
+        for key in KEYS {
+            let flag = format!("--{}", key.flag);
+            if let Kind::Switch(off) = key.kind {
+                for (id, text, flag) in [(key.flag, "true", flag), (off, "false", format!("--{off}"))] {
+                    if !id.is_empty() && matches.get_flag(id) {
+                        typed.push((key, vec![text.to_owned()], flag));
+                    }
+                }
+            } else if let Some(texts) = matches.get_many::<String>(key.flag) {
+                typed.push((key, texts.cloned().collect(), flag));
+            }
+        }
+        Ok(Self { typed })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for SpecFlags {
+    fn augment_args(command: Command) -> Command {
+        KEYS.iter().fold(command, |command, key| match key.kind {
+            Kind::Switch(off) => switch(command, key, off),
+            _ => command.arg(valued(key)),
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn valued(key: &'static Key) -> Arg {
+    let many = matches!(key.kind, Kind::Headers | Kind::Fields | Kind::Texts);
+    let parser: ValueParser = match key.kind {
+        Kind::Word(words) => PossibleValuesParser::new(words).into(),
+        _ => ValueParser::string(),
+    };
+    let arg = Arg::new(key.flag)
+        .long(key.flag)
+        .value_name(key.value_name)
+        .value_parser(parser)
+        .action(if many { ArgAction::Append } else { ArgAction::Set })
+        .allow_hyphen_values(matches!(key.kind, Kind::Number | Kind::Count | Kind::Levels))
+        .help(key.help)
+        .help_heading(key.group);
+    match key.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    }
+}
+
+fn switch(command: Command, key: &'static Key, off: &'static str) -> Command {
+    let on =
+        Arg::new(key.flag).long(key.flag).action(ArgAction::SetTrue).help(key.help).help_heading(key.group);
+    if off.is_empty() {
+        return command.arg(on);
+    }
+    let off_arg = Arg::new(off)
+        .long(off)
+        .action(ArgAction::SetTrue)
+        .help(format!("Turns --{} off", key.flag))
+        .help_heading(key.group)
+        .conflicts_with(key.flag);
+    command.arg(on).arg(off_arg)
+}

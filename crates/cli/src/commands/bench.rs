@@ -1,0 +1,14 @@
+//! `tokmark bench`: measure an endpoint.
+
+use crate::args::BenchArgs;
+use crate::commands::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::{self, Home};
+use crate::source::sources;
+
+/// Runs the verb.
+pub fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> {
+    let resolved = sources(&args.source, &context.environment)?.resolve()?;
+    session::measure(resolved, &Home::Fresh, args.dry_run, context)
+}

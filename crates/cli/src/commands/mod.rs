@@ -1,0 +1,51 @@
+//! The verbs, a file each: what they do with parsed arguments, and the exit code they end with.
+
+pub mod aiperf;
+pub mod bench;
+pub mod calibrate;
+pub mod explain;
+pub mod metronome;
+pub mod report;
+
+use crate::args::{Cli, Verb};
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::screen::Screen;
+
+/// What every verb gets.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// What surrounds the process.
+    pub environment: Environment,
+    /// The command line, secrets masked.
+    pub command: Vec<String>,
+    /// Where text goes.
+    pub screen: Screen,
+}
+
+/// Does what was asked; a failure is printed here and becomes its exit code.
+pub fn run(cli: Cli, arguments: &[String], environment: Environment) -> Exit {
+    let print = cli.verb.print();
+    let no_color = environment.get("NO_COLOR").is_some();
+    let context = Context {
+        screen: Screen::of_this_process(print.json, print.quiet, no_color),
+        command: crate::masked::command(arguments),
+        environment,
+    };
+    let done = match cli.verb {
+        Verb::Aiperf(args) => aiperf::run(&args, &context),
+        Verb::Bench(args) => bench::run(&args, &context),
+        Verb::Explain(args) => explain::run(&args, &context),
+        Verb::Report(args) => report::run(&args, &context),
+        Verb::Calibrate(args) => calibrate::run(&args, &context),
+        Verb::Metronome(args) => metronome::run(&args),
+    };
+    done.unwrap_or_else(|failure| {
+        context.screen.alarm(&format!("error: {failure}"));
+        context.screen.object(&serde_json::json!({
+            "error": failure.to_string(),
+            "exit_code": failure.exit().code(),
+        }));
+        failure.exit()
+    })
+}

@@ -1,0 +1,310 @@
+//! From resolved specs to measured runs: everything between "this is what was asked" and "this is what came out".
+//!
+//! The order is such that nothing is sent before everything that can be wrong was looked at: spec, prompts, limits, output
+//! directory, then the target's health, then the load.
+
+pub mod dry_run;
+pub mod gate;
+pub mod interrupt;
+pub mod live;
+pub mod outcome;
+pub mod point;
+pub mod target;
+pub mod words;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokmark_base::Seed;
+use tokmark_drive::WallClock;
+use tokmark_measure::Calibrated;
+use tokmark_record::RunHeader;
+use tokmark_record::header::SCHEMA_VERSION;
+use tokmark_store::{RunDir, RunName, run_id};
+use tokmark_workload::{Load, Plan};
+
+use crate::commands::Context;
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::screen::Screen;
+use crate::session::gate::Gate;
+use crate::session::interrupt::Interrupts;
+use crate::session::outcome::Outcome;
+use crate::session::point::{PointRun, rfc3339};
+use crate::session::target::Place;
+use crate::session::words::{Vocabulary, prompts};
+use crate::spec::resolve::{Point, Resolved};
+use crate::spec::sweep::{Axis, Sweep};
+
+/// Where the results of a session go.
+#[derive(Clone, Debug)]
+pub enum Home {
+    /// A directory of its own under `output.dir`.
+    Fresh,
+    /// This directory, used as it is (AIPerf's artifact directory).
+    Exact(PathBuf),
+}
+
+/// What the points of one session share.
+pub struct Session<'a> {
+    /// Surroundings.
+    pub environment: &'a Environment,
+    /// Where text goes.
+    pub screen: Screen,
+    /// Ctrl-C.
+    pub interrupts: Interrupts,
+    /// Where requests go.
+    pub place: Place,
+    /// What makes prompts and counts tokens.
+    pub words: Vocabulary,
+    /// This machine's rated capacity, if it was measured.
+    pub calibrated: Option<Calibrated>,
+}
+
+/// A point with everything worked out.
+struct Prepared {
+    point: Point,
+    load: Load,
+    plan: Arc<Plan>,
+}
+
+/// Prompts checked against the real vocabulary after a run.
+const VERIFIED_PROMPTS: u64 = 20;
+
+/// Measures every point and tells the result.
+pub fn measure(resolved: Resolved, home: &Home, dry_run: bool, context: &Context) -> Result<Exit, Failure> {
+    let prepared = prepare(resolved, context)?;
+    if dry_run {
+        return Ok(dry_run::tell(&prepared, context.screen));
+    }
+    let interrupts = Interrupts::listen().map_err(|e| Failure::internal(format!("signals: {e}")))?;
+    run_points(prepared, home, interrupts, context)?.tell(context.screen)
+}
+
+/// Measures every point and hands the results back.
+pub fn make(
+    resolved: Resolved,
+    home: &Home,
+    interrupts: Interrupts,
+    context: &Context,
+) -> Result<Outcome, Failure> {
+    run_points(prepare(resolved, context)?, home, interrupts, context)
+}
+
+/// Everything worked out, nothing sent, no file made.
+struct Ready {
+    sweep: Option<Sweep>,
+    points: Vec<Prepared>,
+    words: Vocabulary,
+}
+
+fn prepare(resolved: Resolved, context: &Context) -> Result<Ready, Failure> {
+    let screen = context.screen;
+    for note in &resolved.notes {
+        screen.note(&format!("note: {note}"));
+    }
+    let Some(first) = resolved.points.first() else {
+        return Err(Failure::internal("no point to measure"));
+    };
+    if resolved.needs_target && first.spec.target.url.is_empty() {
+        return Err(Failure::usage(
+            "the BenchmarkConfig names no endpoint\nhint: give its URL, as in `tokmark bench -f config.yaml http://host:8000`",
+        ));
+    }
+    let words = Vocabulary::of(&first.spec.workload, &context.environment)?;
+    let (lines, note) = prompts(&first.spec.workload)?;
+    if let Some(note) = note {
+        screen.note(&format!("note: {note}"));
+    }
+    let prepare = |point: Point| -> Result<Prepared, Failure> {
+        let load = point.spec.load.resolve().map_err(|e| Failure::usage(e.to_string()))?;
+        let workload = &point.spec.workload;
+        let plan = Plan::new(workload, Seed(workload.seed), Arc::clone(&words.lexicon), lines.clone())
+            .map_err(|e| Failure::usage(e.to_string()))?;
+        Ok(Prepared { point, load, plan: Arc::new(plan) })
+    };
+    let points = resolved.points.into_iter().map(prepare).collect::<Result<_, _>>()?;
+    Ok(Ready { sweep: resolved.sweep, points, words })
+}
+
+fn run_points(
+    ready: Ready,
+    home: &Home,
+    interrupts: Interrupts,
+    context: &Context,
+) -> Result<Outcome, Failure> {
+    let Ready { sweep, mut points, words } = ready;
+    let sweep = sweep.as_ref();
+    for prepared in &points {
+        tokmark_drive::check_file_limit(prepared.load.most_in_flight().unwrap_or(1))?;
+    }
+    let screen = context.screen;
+    // Whatever keeps it from being written, another --out is the way out: usage, not a fault of ours.
+    let outer = open_home(home, &points[0]).map_err(|e| Failure::usage(e.to_string()))?;
+    let discard = Discard::unless_used(&outer);
+    let place = Place::open(&mut points[0].point.spec, &context.environment)?;
+    if let Some(simulated) = &place.simulated {
+        screen.alarm(&format!(
+            "SIMULATED TARGET: no URL was given, so a simulated engine inside this program is measured at {}.\n\
+             Its numbers say how tokmark measures, nothing about any real hardware. Give a URL to measure a service.",
+            simulated.url()
+        ));
+    }
+    let session = Session {
+        environment: &context.environment,
+        screen,
+        interrupts,
+        place,
+        words,
+        calibrated: crate::calibration::load(&context.environment),
+    };
+    let first = &points[0].point.spec;
+    let gate = Gate {
+        spec: first,
+        urls: &session.place.urls,
+        key: session.place.key.as_ref(),
+        screen,
+        interrupts: &session.interrupts,
+    };
+    let model = gate.open()?;
+    let found = Found { url: first.target.url.clone(), simulated: session.place.simulated.is_some(), model };
+    discard.keep();
+    let mut outcome = Outcome::new(outer.path().to_owned(), sweep.map(|s| s.axis));
+    for mut prepared in points {
+        found.fill(&mut prepared.point);
+        let level = prepared.point.level;
+        let dir = match level.zip(sweep) {
+            Some((level, sweep)) => outer.point(&store_point(sweep.axis, level))?,
+            None => outer.clone(),
+        };
+        outcome.add(one(prepared, dir, &found.model, sweep, &session, context)?, level, &session)?;
+        if session.interrupts.count() > 0 {
+            break;
+        }
+    }
+    Ok(outcome)
+}
+
+/// What was found out before the load: where the target is, which model it serves.
+struct Found {
+    url: Vec<String>,
+    simulated: bool,
+    model: String,
+}
+
+impl Found {
+    fn fill(&self, point: &mut Point) {
+        if self.simulated {
+            point.derive("target.url", "a simulated engine inside this program");
+            point.spec.target.url.clone_from(&self.url);
+        }
+        if point.spec.target.model.is_none() {
+            point.derive("target.model", "the one model the target lists");
+            point.spec.target.model = Some(self.model.clone());
+        }
+    }
+}
+
+fn one(
+    prepared: Prepared,
+    dir: RunDir,
+    model: &str,
+    sweep: Option<&Sweep>,
+    session: &Session<'_>,
+    context: &Context,
+) -> Result<outcome::Made, Failure> {
+    let Prepared { point, load, plan } = prepared;
+    let header = header(&point, &load, &plan, model, &dir, session, context)?;
+    let prefix = match (point.level, sweep) {
+        (Some(level), Some(sweep)) => format!("{} {level}: ", sweep.axis.word()),
+        _ => String::new(),
+    };
+    let run = PointRun { session, spec: &point.spec, load, plan: Arc::clone(&plan), dir, header, prefix };
+    let finished = run.run()?;
+    if let Some(wrong) = session.words.verify(plan.as_ref(), VERIFIED_PROMPTS) {
+        session.screen.alarm(&format!("warning: {wrong}"));
+    }
+    Ok(outcome::Made { finished, spec: point.spec })
+}
+
+fn header(
+    point: &Point,
+    load: &Load,
+    plan: &Plan,
+    model: &str,
+    dir: &RunDir,
+    session: &Session<'_>,
+    context: &Context,
+) -> Result<RunHeader, Failure> {
+    let spec = &point.spec;
+    let now = WallClock::start().anchor_unix_ns();
+    let deployment = serde_json::to_value(&spec.deployment).ok().filter(|_| !spec.deployment.is_empty());
+    let targets = session.place.targets(spec, session.environment)?;
+    let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(RunHeader {
+        schema_version: SCHEMA_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: name(dir.path()),
+        anchor_unix_ns: now,
+        started_at: rfc3339(now),
+        command: context.command.clone(),
+        spec: point.values(),
+        origins: point.origin_words(),
+        targets: session.place.headers(spec, &targets),
+        simulated: session.place.simulated.is_some(),
+        model: Some(model.to_owned()),
+        plan_digest: plan.digest(load),
+        seed: plan.seed().0,
+        deployment,
+        gpus: spec.deployment.gpus(),
+        machine: crate::machine::this(),
+    })
+}
+
+/// The name of a run that was given none.
+const DEFAULT_NAME: &str = "bench";
+
+fn open_home(home: &Home, first: &Prepared) -> Result<RunDir, Failure> {
+    let output = &first.point.spec.output;
+    match home {
+        Home::Exact(path) => Ok(RunDir::exact(path)?),
+        Home::Fresh => {
+            let name = RunName::parse(output.name.as_deref().unwrap_or(DEFAULT_NAME))?;
+            let now = WallClock::start().anchor_unix_ns();
+            let id = run_id(now, &name, &first.plan.digest(&first.load));
+            Ok(RunDir::create(Path::new(&output.dir), &id)?)
+        }
+    }
+}
+
+fn store_point(axis: Axis, level: f64) -> tokmark_store::Point {
+    match axis {
+        Axis::Concurrency => tokmark_store::Point::Concurrency(level as u32),
+        Axis::Rate => tokmark_store::Point::Rate(level),
+    }
+}
+
+/// Removes a run directory again if nothing was measured: the check that it can be written comes before the target's.
+struct Discard {
+    path: Option<PathBuf>,
+}
+
+impl Discard {
+    fn unless_used(dir: &RunDir) -> Self {
+        Self { path: Some(dir.path().to_owned()) }
+    }
+
+    fn keep(mut self) {
+        self.path = None;
+    }
+}
+
+impl Drop for Discard {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // Only if it is empty; anything in it belongs to somebody.
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+}

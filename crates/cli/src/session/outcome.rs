@@ -1,0 +1,155 @@
+//! What came out of a session: printed, as one object, and as an exit code.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tokmark_measure::summary::State;
+use tokmark_measure::{Summary, Validity};
+use tokmark_report::{sweep, terminal};
+use tokmark_store::StoreError;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::screen::Screen;
+use crate::session::Session;
+use crate::session::point::{Finished, style};
+use crate::spec::Spec;
+use crate::spec::sweep::Axis;
+
+/// One run made.
+pub struct Made {
+    /// What came out.
+    pub finished: Finished,
+    /// What was asked.
+    pub spec: Spec,
+}
+
+/// Everything a session made so far.
+pub struct Outcome {
+    dir: PathBuf,
+    axis: Option<Axis>,
+    made: Vec<(String, Made)>,
+    disk: Vec<String>,
+}
+
+impl Outcome {
+    /// Nothing yet. `axis` is what a sweep goes over.
+    pub fn new(dir: PathBuf, axis: Option<Axis>) -> Self {
+        Self { dir, axis, made: Vec::new(), disk: Vec::new() }
+    }
+
+    /// Takes one run; in a sweep its verdict is told at once, the table comes at the end.
+    pub fn add(&mut self, made: Made, level: Option<f64>, session: &Session<'_>) -> Result<(), Failure> {
+        let label = match (self.axis, level) {
+            (Some(axis), Some(level)) => format!("{} {level}", axis.word()),
+            _ => String::new(),
+        };
+        if let Some(error) = &made.finished.written.error {
+            self.disk.push(disk_trouble(error, made.finished.written.unwritten_records));
+        }
+        if self.axis.is_some() {
+            let summary = &made.finished.analysis.summary;
+            let (done, failed) = (summary.counts.succeeded, summary.counts.failed);
+            session.screen.note(&format!("{label}: {done} succeeded, {failed} failed, {}", word(summary)));
+        }
+        self.made.push((label, made));
+        Ok(())
+    }
+
+    /// The runs made, in order.
+    pub fn made(&self) -> impl Iterator<Item = &Made> {
+        self.made.iter().map(|(_, made)| made)
+    }
+
+    /// Prints it all and says what to end with.
+    pub fn tell(&self, screen: Screen) -> Result<Exit, Failure> {
+        let colour = screen.colour;
+        match (&self.axis, self.made.first()) {
+            (None, Some((_, made))) => {
+                screen.result(&terminal::run(&made.finished.analysis.summary, style(&made.spec, colour)));
+            }
+            (Some(_), Some((_, first))) => {
+                let points: Vec<sweep::Point<'_>> = self
+                    .made
+                    .iter()
+                    .map(|(level, made)| sweep::Point { level, summary: &made.finished.analysis.summary })
+                    .collect();
+                screen.result(&sweep::table(&points, style(&first.spec, colour)));
+            }
+            (_, None) => {}
+        }
+        screen.note(&format!("run directory: {}", self.dir.display()));
+        for trouble in &self.disk {
+            screen.alarm(&format!("error: {trouble}"));
+        }
+        let exit = self.exit();
+        screen.object(&self.object(exit));
+        Ok(exit)
+    }
+
+    fn exit(&self) -> Exit {
+        let disk = if self.disk.is_empty() { Exit::Good } else { Exit::Internal };
+        let runs = self
+            .made
+            .iter()
+            .map(|(_, made)| exit_of(&made.finished.analysis.summary, made.finished.interrupted, &made.spec));
+        Exit::first(runs.chain([disk]))
+    }
+
+    fn object(&self, exit: Exit) -> Value {
+        let one = |made: &Made| {
+            json!({
+                "run_dir": made.finished.dir,
+                "summary": serde_json::to_value(&made.finished.analysis.summary).unwrap_or_default(),
+            })
+        };
+        let mut object = match (&self.axis, self.made.first()) {
+            (None, Some((_, made))) => one(made),
+            _ => json!({
+                "run_dir": self.dir,
+                "points": self.made.iter().map(|(level, made)| {
+                    let mut point = one(made);
+                    point["level"] = level.as_str().into();
+                    point
+                }).collect::<Vec<_>>(),
+            }),
+        };
+        object["exit_code"] = exit.code().into();
+        if !self.disk.is_empty() {
+            object["errors"] = self.disk.clone().into();
+        }
+        object
+    }
+}
+
+fn disk_trouble(error: &StoreError, unwritten: u64) -> String {
+    let lost = if unwritten > 0 { format!(" ({unwritten} records are not on disk)") } else { String::new() };
+    format!("{error}{lost}")
+}
+
+fn word(summary: &Summary) -> &'static str {
+    match summary.verdict.state {
+        State::Valid => "VALID",
+        State::Degraded => "DEGRADED",
+        State::Invalid => "INVALID",
+    }
+}
+
+/// What one run ends with.
+pub fn exit_of(summary: &Summary, interrupted: bool, spec: &Spec) -> Exit {
+    let invalid = summary.verdict.state == State::Invalid && spec.measure.validity == Validity::Enforce;
+    let over = match (spec.measure.max_error_rate, summary.error_share()) {
+        (Some(most), Some(share)) => share > most,
+        _ => false,
+    };
+    Exit::first(
+        [
+            (interrupted, Exit::Interrupted),
+            (!summary.any_success(), Exit::Target),
+            (invalid, Exit::Invalid),
+            (over, Exit::Threshold),
+        ]
+        .into_iter()
+        .filter_map(|(applies, exit)| applies.then_some(exit)),
+    )
+}

@@ -1,0 +1,247 @@
+//! One measured run, from its plan to its files: writer, load, analysis, publication.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokmark_base::Micros;
+use tokmark_drive::{Control, Job, RunEnd};
+use tokmark_measure::live::Live as Measured;
+use tokmark_measure::summary::LoadKind;
+use tokmark_measure::{Analysis, CountTokens, RunFacts, tokens};
+use tokmark_record::{Record, RunHeader, Sample, Sink};
+use tokmark_report::{Style, markdown};
+use tokmark_store::{Options, Publisher, QueueGauge, QueueSink, Run, RunDir, Written, writer};
+use tokmark_wire::EndpointKind;
+use tokmark_workload::{Arrival, Load, Plan};
+
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::session::live::{Ticker, Watched};
+use crate::session::words::Vocabulary;
+use crate::spec::Spec;
+
+/// One run about to be made.
+pub struct PointRun<'a> {
+    /// What the points share.
+    pub session: &'a Session<'a>,
+    /// Its spec, target and model filled in.
+    pub spec: &'a Spec,
+    /// Its load.
+    pub load: Load,
+    /// What is sent.
+    pub plan: Arc<Plan>,
+    /// Its directory.
+    pub dir: RunDir,
+    /// What is written before the first request.
+    pub header: RunHeader,
+    /// In front of the live line.
+    pub prefix: String,
+}
+
+/// A run made.
+pub struct Finished {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// What it means.
+    pub analysis: Analysis,
+    /// Whether Ctrl-C ended it.
+    pub interrupted: bool,
+    /// What of its records is not on disk, and why.
+    pub written: Written,
+}
+
+impl PointRun<'_> {
+    /// Runs it to its files.
+    pub fn run(mut self) -> Result<Finished, Failure> {
+        let secrets = &self.session.place.secrets;
+        let publisher_dir = self.dir.path().to_owned();
+        let publisher = Publisher::new(&publisher_dir, secrets);
+        publisher.header(&self.header)?;
+        let (end, written) = self.drive()?;
+        self.header.anchor_unix_ns = end.anchor_unix_ns;
+        self.header.started_at = rfc3339(end.anchor_unix_ns);
+        // A full disk must not take the result from the screen: what could not be written is told beside it.
+        let rewritten = publisher.header(&self.header);
+        let facts = self.facts(&end);
+        let (analysis, published) =
+            finish(&Run::open(self.dir.path())?, &self.header, self.spec, &facts, secrets);
+        let mut written = written;
+        if written.error.is_none() {
+            written.error = rewritten.err().or_else(|| published.err());
+        }
+        Ok(Finished { dir: publisher_dir, analysis, interrupted: end.interrupted, written })
+    }
+
+    fn drive(&self) -> Result<(RunEnd, Written), Failure> {
+        let measured = Arc::new(Mutex::new(Measured::new()));
+        let lanes = self.lanes();
+        let live = Arc::new(tokmark_drive::Live::new(lanes));
+        let hook = hook(self.spec.measure.count_tokens, self.session.words.clone(), Arc::clone(&measured));
+        let options = Options { hook, secrets: self.session.place.secrets.clone(), ..Options::default() };
+        let (sink, writer) = writer::start(self.dir.path(), options)?;
+        let control = Control::default();
+        self.session.interrupts.attach(&control);
+        let watched = Watched {
+            driver: Arc::clone(&live),
+            measured,
+            load: self.load.clone(),
+            prefix: self.prefix.clone(),
+        };
+        let ticker = Ticker::start(watched, self.session.screen, self.session.interrupts.clone())
+            .map_err(|e| Failure::internal(format!("no thread for the live line: {e}")))?;
+        let end = tokmark_drive::run(self.job(lanes)?, &live, &control, || Box::new(Gauged::new(&sink)));
+        drop(ticker);
+        drop(sink);
+        let written = writer.finish()?;
+        Ok((end?, written))
+    }
+
+    fn job(&self, lanes: usize) -> Result<Job, Failure> {
+        let target = &self.spec.target;
+        let model = self.header.model.clone().unwrap_or_default();
+        Ok(Job {
+            requests: self.plan.clone(),
+            pacers: tokmark_workload::Pacer::lanes(&self.load, self.plan.seed(), lanes as u32),
+            targets: self.session.place.targets(self.spec, self.session.environment)?,
+            endpoint: EndpointKind::from(target.endpoint),
+            body: target.body_options(&model),
+            keep_text: self.spec.measure.count_tokens == CountTokens::Tokenizer,
+            run_id: self.header.run_id.clone(),
+            timeout: target.timeout.map(|t| t.0),
+            connect_timeout: target.connect_timeout.0,
+            grace: Some(self.load.grace),
+            interrupt_grace: self.load.grace,
+            secrets: self.session.place.secrets.clone(),
+        })
+    }
+
+    /// Reactors: as asked, else one for every so many streams, and never more than half the cores, for the other half has
+    /// prompts to make, records to write and, on one machine, the service to run.
+    fn lanes(&self) -> usize {
+        if let Some(asked) = self.spec.target.reactors {
+            return asked.max(1) as usize;
+        }
+        let streams = self.load.most_in_flight().unwrap_or(STREAMS_A_REACTOR);
+        let wanted = streams.div_ceil(STREAMS_A_REACTOR).max(1) as usize;
+        wanted.min((crate::machine::cores() as usize / 2).max(1))
+    }
+
+    fn facts(&self, end: &RunEnd) -> RunFacts {
+        let load = &self.load;
+        let arrival = load.arrival;
+        RunFacts {
+            complete: true,
+            interrupted: end.interrupted,
+            load: kind(&arrival),
+            planned: load.requests,
+            issued: Some(end.issued),
+            lost: Some(end.lost),
+            asked_rate_per_s: arrival.process().mean_rate(),
+            asked_concurrency: arrival.concurrency().or(load.cap).map(u64::from),
+            ramp_us: (load.ramp > Micros::ZERO).then_some(load.ramp),
+            warmup_auto: load.warmup_auto,
+            calibrated: self.session.calibrated,
+        }
+    }
+}
+
+/// One reactor serves this many streams with time to spare.
+const STREAMS_A_REACTOR: u64 = 2_048;
+
+/// The shape of a load, in the measuring room's words.
+pub fn kind(arrival: &Arrival) -> LoadKind {
+    match arrival {
+        Arrival::Closed(_) => LoadKind::Closed,
+        Arrival::Burst(_) => LoadKind::Burst,
+        _ => LoadKind::Open,
+    }
+}
+
+/// Counts tokens and feeds the live view, on the writing thread.
+fn hook(mode: CountTokens, words: Vocabulary, measured: Arc<Mutex<Measured>>) -> writer::Hook {
+    Box::new(move |record: &mut Record| {
+        if mode == CountTokens::Tokenizer {
+            // A text the tokenizer cannot split has no count: nothing is made up for it.
+            let count = |text: &str| words.tokenizer().count(text).unwrap_or_default();
+            tokens::assign(record, mode, Some(&count));
+        } else {
+            tokens::assign(record, mode, None);
+        }
+        measured.lock().unwrap_or_else(PoisonError::into_inner).feed(record);
+    })
+}
+
+/// The queue's end for a reactor, with the queue's own numbers in every health sample.
+struct Gauged {
+    sink: QueueSink,
+    gauge: QueueGauge,
+}
+
+impl Gauged {
+    fn new(sink: &QueueSink) -> Self {
+        Self { sink: sink.clone(), gauge: sink.gauge() }
+    }
+}
+
+impl Sink for Gauged {
+    fn record(&mut self, record: Record) -> bool {
+        self.sink.record(record)
+    }
+
+    fn sample(&mut self, mut sample: Sample) -> bool {
+        sample.values.insert("queue_len".to_owned(), self.gauge.len() as f64);
+        sample.values.insert("queue_capacity".to_owned(), self.gauge.capacity() as f64);
+        self.sink.sample(sample)
+    }
+}
+
+/// Reads the records back, works out what they mean and publishes it. The analysis is there even where a file could not be
+/// written.
+pub fn finish(
+    run: &Run,
+    header: &RunHeader,
+    spec: &Spec,
+    facts: &RunFacts,
+    secrets: &[tokmark_base::Secret],
+) -> (Analysis, Result<(), tokmark_store::StoreError>) {
+    let unread = Cell::new(None);
+    let records = || {
+        let lines = run.records().map_err(|e| unread.set(Some(e))).ok();
+        let unread = &unread;
+        lines.into_iter().flatten().map_while(move |line| line.map_err(|e| unread.set(Some(e))).ok())
+    };
+    let samples = run.samples().into_iter().flatten().filter_map(Result::ok);
+    let analysis = tokmark_measure::analyse(header, records, samples, &spec.measure, facts);
+    let published = publish(run, header, spec, &analysis, secrets);
+    let published = unread.take().map_or(published, Err);
+    (analysis, published)
+}
+
+fn publish(
+    run: &Run,
+    header: &RunHeader,
+    spec: &Spec,
+    analysis: &Analysis,
+    secrets: &[tokmark_base::Secret],
+) -> Result<(), tokmark_store::StoreError> {
+    let publisher = Publisher::new(run.dir(), secrets);
+    if spec.output.profile_export_jsonl {
+        publisher.aiperf_jsonl(header, run.records()?)?;
+    }
+    let workload = &spec.workload;
+    let isl = workload.file.is_none().then_some(workload.isl);
+    publisher.deployment(&spec.deployment, header.model.as_deref(), isl, workload.osl)?;
+    let text = markdown::run(&analysis.summary, style(spec, false));
+    publisher.analysis(analysis, header, &text, spec.measure.validity)
+}
+
+/// How results are dressed.
+pub fn style(spec: &Spec, colour: bool) -> Style {
+    Style { colour, show_invalid: spec.measure.validity == tokmark_measure::Validity::Report }
+}
+
+/// A wall-clock moment for people.
+pub fn rfc3339(unix_ns: i64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(unix_ns)).map_or_else(|_| String::new(), |t| t.to_string())
+}

@@ -1,0 +1,95 @@
+//! Where a session's requests go: the service named, or a simulated engine started inside this process.
+
+use tokmark_base::{Micros, Secret};
+use tokmark_drive::{DriveError, Target};
+use tokmark_engine::Slots;
+use tokmark_perf::Constant;
+use tokmark_play::{Config, Handle, Server};
+use tokmark_wire::Url;
+
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::session::gate::endpoint_path;
+use crate::spec::Spec;
+
+/// Name of the simulated engine's model.
+pub const SIMULATED_MODEL: &str = "tokmark-simulated";
+
+/// The simulated engine: 20 ms to the first token and 4 ms a token, whatever the load, so that the quick start's true answer is
+/// known and its 200 requests take a quarter of a minute.
+const SIMULATED_TTFT: Micros = Micros(20_000);
+const SIMULATED_ITL: Micros = Micros(4_000);
+/// More than any load it is meant for.
+const SIMULATED_SLOTS: usize = 1 << 16;
+
+/// Where requests go.
+pub struct Place {
+    /// Base URLs.
+    pub urls: Vec<Url>,
+    /// The API key.
+    pub key: Option<Secret>,
+    /// Everything that must not appear in a file.
+    pub secrets: Vec<Secret>,
+    /// The simulated engine, if it was started here; it stops when this is dropped.
+    pub simulated: Option<Handle>,
+}
+
+impl Place {
+    /// The service the spec names; without one, a simulated engine, whose URL is written into `spec`.
+    pub fn open(spec: &mut Spec, environment: &Environment) -> Result<Self, Failure> {
+        let simulated = if spec.target.url.is_empty() {
+            let handle = simulate()?;
+            spec.target.url = vec![handle.url()];
+            Some(handle)
+        } else {
+            None
+        };
+        if let Some(path) = &spec.target.ca_file
+            && let Err(e) = std::fs::File::open(path)
+        {
+            return Err(DriveError::CaFile { path: path.clone(), reason: e.to_string() }.into());
+        }
+        let key = spec.target.api_key(|name| environment.get(name).map(str::to_owned))?;
+        Ok(Self {
+            urls: spec.target.urls(environment.in_cluster)?,
+            secrets: secrets(spec, key.as_ref()),
+            key,
+            simulated,
+        })
+    }
+
+    /// Addresses, TLS and request heads.
+    pub fn targets(&self, spec: &Spec, environment: &Environment) -> Result<Vec<Target>, Failure> {
+        Ok(spec.target.resolve(environment.in_cluster, self.key.as_ref())?)
+    }
+
+    /// The targets as the run header has them.
+    pub fn headers(&self, spec: &Spec, targets: &[Target]) -> Vec<tokmark_record::header::Target> {
+        let path = endpoint_path(&spec.target);
+        self.urls
+            .iter()
+            .zip(targets)
+            .map(|(url, target)| tokmark_record::header::Target {
+                url: url.shown(path),
+                address: Some(target.address.to_string()),
+            })
+            .collect()
+    }
+}
+
+fn simulate() -> Result<Handle, Failure> {
+    let timing =
+        Constant::new(SIMULATED_TTFT, SIMULATED_ITL).map_err(|e| Failure::internal(e.to_string()))?;
+    let engine = Slots::new(timing, SIMULATED_SLOTS).map_err(|e| Failure::internal(e.to_string()))?;
+    Server::start(Config::new(SIMULATED_MODEL, engine)).map_err(|e| Failure::internal(e.to_string()))
+}
+
+/// The key, and the values of headers that carry one; of `Bearer x`, `x` too.
+fn secrets(spec: &Spec, key: Option<&Secret>) -> Vec<Secret> {
+    let headers = spec.target.headers.iter().filter(|(name, _)| crate::masked::is_secret_header(name));
+    let values = headers.flat_map(|(_, value)| {
+        let bare = value.split_once(' ').map(|(_, bare)| Secret::new(bare.trim()));
+        [Some(Secret::new(value.clone())), bare].into_iter().flatten()
+    });
+    key.cloned().into_iter().chain(values).collect()
+}

@@ -1,0 +1,53 @@
+//! The spec: what the user asks, composed of the rooms' parts, laid together from its layers.
+//!
+//! [`layers`] lays defaults, preset, file, environment, `--set` and flags over each other; [`Sources::resolve`] judges every
+//! value where it was given and turns the tree into typed [`Spec`]s, one a sweep point.
+
+pub mod benchmark_config;
+pub mod error;
+pub mod keys;
+pub mod layers;
+pub mod origin;
+pub mod output;
+pub mod preset;
+pub mod resolve;
+pub mod sweep;
+pub mod yaml;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokmark_drive::{GateSpec, TargetSpec};
+use tokmark_measure::MeasureSpec;
+use tokmark_perf::Deployment;
+use tokmark_workload::{LoadSpec, WorkloadSpec};
+
+pub use error::SpecError;
+pub use origin::Origin;
+pub use output::OutputSpec;
+pub use resolve::{Resolved, Sources};
+
+/// A whole spec, complete once resolved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "tokmark spec")]
+pub struct Spec {
+    /// Where requests go and how they are said.
+    pub target: TargetSpec,
+    /// What is said.
+    pub workload: WorkloadSpec,
+    /// When it is sent.
+    pub load: LoadSpec,
+    /// What runs behind the target, as facts.
+    pub deployment: Deployment,
+    /// What must hold before the load starts.
+    pub gate: GateSpec,
+    /// How it is measured.
+    pub measure: MeasureSpec,
+    /// Where results go.
+    pub output: OutputSpec,
+}
+
+/// The JSON Schema of the spec, as checked in.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Spec).to_value()
+}

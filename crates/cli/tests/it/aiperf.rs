@@ -1,0 +1,107 @@
+//! `tokmark aiperf profile` takes what existing scripts pass and does the same job.
+
+use crate::target::{MODEL, serve};
+use crate::tool::{Said, command, run};
+
+#[test]
+fn a_dynamo_scripts_command_line_runs_unchanged() {
+    let server = serve(Vec::new());
+    let dir = tempfile::tempdir().unwrap();
+    let artifacts = dir.path().join("artifacts");
+    // reference/aiperf.md §4.6; the tokenizer is the only thing that must exist on the machine.
+    let args = [
+        "aiperf",
+        "profile",
+        "--model",
+        MODEL,
+        "--tokenizer",
+        "builtin",
+        "--endpoint-type",
+        "chat",
+        "--endpoint",
+        "v1/chat/completions",
+        "--streaming",
+        "--url",
+        &server.url().replace("http://", ""),
+        "--synthetic-input-tokens-mean",
+        "32",
+        "--synthetic-input-tokens-stddev",
+        "4",
+        "--output-tokens-mean",
+        "8",
+        "--output-tokens-stddev",
+        "0",
+        "--extra-inputs",
+        "max_tokens:8",
+        "--extra-inputs",
+        "min_tokens:8",
+        "--extra-inputs",
+        "ignore_eos:true",
+        "--extra-inputs",
+        r#"{"nvext":{"ignore_eos":true}}"#,
+        "--concurrency",
+        "2",
+        "--request-count",
+        "12",
+        "--warmup-request-count",
+        "2",
+        "--num-dataset-entries",
+        "12",
+        "--random-seed",
+        "100",
+        "--prefix-prompt-length",
+        "8",
+        "--num-prefix-prompts",
+        "2",
+        "--request-timeout-seconds",
+        "60",
+        "-v",
+        "-H",
+        "Authorization: Bearer NOT USED",
+        "-H",
+        "Accept: text/event-stream",
+    ];
+    let output = command(args).arg("--artifact-dir").arg(&artifacts).output().unwrap();
+    let said = Said::of(&output);
+    // How well a shared machine measures is not asked here.
+    assert!(matches!(said.code, Some(0 | 4)), "{}", said.stderr);
+    let found = ["profile_export_aiperf.json", "profile_export_aiperf.invalid.json"]
+        .iter()
+        .find_map(|name| std::fs::read_to_string(artifacts.join(name)).ok());
+    let summary: serde_json::Value = serde_json::from_str(&found.unwrap()).unwrap();
+    assert_eq!(summary["request_count"]["avg"], 12.0);
+    for key in ["time_to_first_token", "inter_token_latency", "output_token_throughput", "request_latency"] {
+        assert!(summary[key]["avg"].is_number(), "{key}");
+    }
+    assert!(artifacts.join("profile_export.jsonl").is_file());
+}
+
+#[test]
+fn the_same_seed_sends_the_same_prompts_in_two_invocations() {
+    let plan = |seed: &str| {
+        let said = run(&["bench", "http://h", "--dry-run", "--json", "--seed", seed]);
+        said.json()["plan"][0]["plan_digest"].clone()
+    };
+    assert_eq!(plan("7"), plan("7"));
+    assert_ne!(plan("7"), plan("8"));
+}
+
+#[test]
+fn what_is_not_supported_says_so_by_name() {
+    for (args, words) in [
+        (&["--goodput", "request_latency:100"][..], "not supported|--goodput"),
+        (&["--num-users", "4", "--user-centric-rate", "2"], "--num-users|--user-centric-rate"),
+        (&["--endpoint-type", "embeddings"], "--endpoint-type embeddings|not supported"),
+        (&["--arrival-pattern", "poison"], "did you mean `poisson`"),
+        (&["--request-count", "10,20"], "--request-count|sweep"),
+        (&["--isl", "1,2"], "sweep"),
+        (&["--tokenizer", "no/such-model"], "no/such-model|nothing is downloaded|builtin"),
+        (&["--concurency", "4"], "--concurrency"),
+    ] {
+        let said = run(&[&["aiperf", "profile", "-m", "x"], args].concat());
+        assert_eq!(said.code, Some(2), "{args:?}: {}", said.stderr);
+        for word in words.split('|') {
+            assert!(said.stderr.contains(word), "{args:?}: `{word}` not in: {}", said.stderr);
+        }
+    }
+}

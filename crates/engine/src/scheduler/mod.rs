@@ -1,0 +1,5 @@
+//! The engines, a file each.
+
+mod slots;
+
+pub use slots::{EngineError, Slots};

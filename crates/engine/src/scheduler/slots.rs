@@ -1,0 +1,273 @@
+//! The slot engine: N slots, a first-come first-served queue, and a timing model that answers for each request by itself.
+//!
+//! A request gets a slot the moment one is free; its first token is out `Timing::prefill` later, each further token
+//! `Timing::decode` after the one before; the slot is free again with the last token. Requests do not slow each other
+//! down unless the timing model says so: this is a target whose truth is known, not a model of a real scheduler.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+use tokmark_base::Micros;
+use tokmark_perf::Timing;
+
+use crate::{Arrival, Census, Engine, Event, FinishReason, Length, Lifecycle, Rejection, RequestId};
+
+/// See the module.
+pub struct Slots {
+    timing: Box<dyn Timing>,
+    limits: Limits,
+    now: Micros,
+    arrivals: u64,
+    jobs: BTreeMap<RequestId, Job>,
+    /// In order of arrival. A job cancelled while it waited leaves its entry behind; it is skipped.
+    queue: VecDeque<Ticket>,
+    due: BinaryHeap<Reverse<(Micros, Ticket)>>,
+    census: Census,
+}
+
+/// Why an engine could not be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// An engine that can never serve.
+    #[error("{name} is 0: the engine could never serve a request\nhint: give {name} as 1 or more")]
+    ZeroCapacity {
+        /// `slots`, `context` or `natural_output`.
+        name: &'static str,
+    },
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    slots: usize,
+    queue: Option<usize>,
+    context: u32,
+    natural_output: u32,
+}
+
+/// The n-th arrival and its number: orders what happens at the same microsecond, and tells a stale entry from a live one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ticket {
+    nth: u64,
+    id: RequestId,
+}
+
+struct Job {
+    nth: u64,
+    input: Option<u32>,
+    output: u32,
+    reason: FinishReason,
+    emitted: u32,
+    running: bool,
+}
+
+impl Slots {
+    /// An engine with `slots` slots, an endless queue, a context of 131,072 tokens, and a model that ends by itself after 128.
+    pub fn new(timing: impl Timing + 'static, slots: usize) -> Result<Self, EngineError> {
+        let limits =
+            Limits { slots: capacity("slots", slots)?, queue: None, context: 131_072, natural_output: 128 };
+        Ok(Self {
+            timing: Box::new(timing),
+            limits,
+            now: Micros(i64::MIN),
+            arrivals: 0,
+            jobs: BTreeMap::new(),
+            queue: VecDeque::new(),
+            due: BinaryHeap::new(),
+            census: Census::default(),
+        })
+    }
+
+    /// Refuses arrivals while `limit` requests are waiting.
+    #[must_use]
+    pub fn queue_limit(mut self, limit: usize) -> Self {
+        self.limits.queue = Some(limit);
+        self
+    }
+
+    /// The model's context: prompt and reply together never exceed it.
+    pub fn context(mut self, tokens: u32) -> Result<Self, EngineError> {
+        self.limits.context = capacity("context", tokens)?;
+        Ok(self)
+    }
+
+    /// Where the model ends by itself unless told to go on.
+    pub fn natural_output(mut self, tokens: u32) -> Result<Self, EngineError> {
+        self.limits.natural_output = capacity("natural_output", tokens)?;
+        Ok(self)
+    }
+
+    /// Takes a request in, or says why not.
+    fn accept(&mut self, arrival: &Arrival, nth: u64) -> Result<(), Rejection> {
+        let waiting = self.census.waiting as usize;
+        let free = self.census.running < self.limits.slots as u64;
+        match self.limits.queue {
+            Some(limit) if !free && waiting >= limit => return Err(Rejection::QueueFull { limit }),
+            _ => {}
+        }
+        if self.jobs.contains_key(&arrival.id) {
+            return Err(Rejection::DuplicateId);
+        }
+        let (output, reason) = self.limits.output(arrival.input, arrival.length)?;
+        self.jobs.insert(
+            arrival.id,
+            Job { nth, input: arrival.input, output, reason, emitted: 0, running: false },
+        );
+        Ok(())
+    }
+
+    /// Gives free slots to those who wait longest.
+    fn admit(&mut self, at: Micros, out: &mut Vec<Event>) {
+        while self.census.running < self.limits.slots as u64 {
+            let Some(ticket) = self.queue.pop_front() else {
+                return;
+            };
+            let Some(job) = live(&mut self.jobs, ticket) else {
+                continue;
+            };
+            job.running = true;
+            self.census.waiting -= 1;
+            self.census.running += 1;
+            out.push(event(at, ticket.id, Lifecycle::Admitted));
+            let first = at + self.timing.prefill(job.input).max(Micros::ZERO);
+            self.due.push(Reverse((first, ticket)));
+        }
+    }
+
+    /// One token of one job.
+    fn step(&mut self, at: Micros, ticket: Ticket, out: &mut Vec<Event>) {
+        let Some(job) = live(&mut self.jobs, ticket) else {
+            return;
+        };
+        let what = if job.emitted == 0 { Lifecycle::FirstToken } else { Lifecycle::Tokens(1) };
+        job.emitted += 1;
+        self.census.tokens_emitted += 1;
+        self.census.tokens_running += 1;
+        out.push(event(at, ticket.id, what));
+        if job.emitted < job.output {
+            let active = self.census.running as u32;
+            let next = at + self.timing.decode(active).max(Micros::ZERO);
+            self.due.push(Reverse((next, ticket)));
+            return;
+        }
+        out.push(event(at, ticket.id, Lifecycle::Finished(job.reason)));
+        self.census.running -= 1;
+        self.census.finished += 1;
+        self.census.tokens_running -= u64::from(job.output);
+        self.census.tokens_finished += u64::from(job.output);
+        self.jobs.remove(&ticket.id);
+        self.admit(at, out);
+    }
+
+    /// Keeps the earliest entry a live one, so that `next_due` never names a moment at which nothing happens.
+    fn drop_stale(&mut self) {
+        while let Some(Reverse((_, ticket))) = self.due.peek() {
+            if live(&mut self.jobs, *ticket).is_some() {
+                return;
+            }
+            self.due.pop();
+        }
+    }
+
+    fn happen(&mut self, to: Micros, out: &mut Vec<Event>) {
+        while let Some(Reverse((at, ticket))) = self.due.peek().copied() {
+            if at > to {
+                break;
+            }
+            self.due.pop();
+            self.step(at, ticket, out);
+            self.drop_stale();
+        }
+        self.now = self.now.max(to);
+    }
+}
+
+impl Engine for Slots {
+    fn arrive(&mut self, now: Micros, arrival: Arrival, out: &mut Vec<Event>) {
+        let now = now.max(self.now);
+        self.happen(now, out);
+        let nth = self.arrivals;
+        self.arrivals += 1;
+        self.census.arrived += 1;
+        if let Err(why) = self.accept(&arrival, nth) {
+            self.census.rejected += 1;
+            out.push(event(now, arrival.id, Lifecycle::Rejected(why)));
+            return;
+        }
+        self.census.waiting += 1;
+        self.queue.push_back(Ticket { nth, id: arrival.id });
+        out.push(event(now, arrival.id, Lifecycle::Queued));
+        self.admit(now, out);
+        self.happen(now, out);
+    }
+
+    fn cancel(&mut self, now: Micros, request: RequestId, out: &mut Vec<Event>) {
+        let now = now.max(self.now);
+        self.happen(now, out);
+        let Some(job) = self.jobs.remove(&request) else {
+            return;
+        };
+        if job.running {
+            self.census.running -= 1;
+            self.census.tokens_running -= u64::from(job.emitted);
+            self.census.tokens_cancelled += u64::from(job.emitted);
+        } else {
+            self.census.waiting -= 1;
+        }
+        self.census.cancelled += 1;
+        out.push(event(now, request, Lifecycle::Cancelled));
+        self.drop_stale();
+        self.admit(now, out);
+        self.happen(now, out);
+    }
+
+    fn advance(&mut self, now: Micros, out: &mut Vec<Event>) {
+        self.happen(now.max(self.now), out);
+        debug_assert_eq!(self.census.check(), Ok(()));
+    }
+
+    fn next_due(&self) -> Option<Micros> {
+        self.due.peek().map(|Reverse((at, _))| *at)
+    }
+
+    fn census(&self) -> Census {
+        self.census
+    }
+}
+
+impl Limits {
+    /// How many tokens a reply will have, and why it will end there.
+    fn output(&self, input: Option<u32>, length: Length) -> Result<(u32, FinishReason), Rejection> {
+        let room = match input {
+            Some(input) if input >= self.context => {
+                return Err(Rejection::TooLong { input, context: self.context });
+            }
+            input => self.context - input.unwrap_or(0),
+        };
+        let most = length.max.unwrap_or(u32::MAX).min(room);
+        if most == 0 {
+            return Err(Rejection::NothingAsked);
+        }
+        let own_end = self.natural_output.max(length.min);
+        Ok(if length.ignore_eos || own_end >= most {
+            (most, FinishReason::Length)
+        } else {
+            (own_end, FinishReason::Stop)
+        })
+    }
+}
+
+fn capacity<N: PartialEq + From<u8>>(name: &'static str, n: N) -> Result<N, EngineError> {
+    if n == N::from(0) { Err(EngineError::ZeroCapacity { name }) } else { Ok(n) }
+}
+
+fn event(at: Micros, request: RequestId, what: Lifecycle) -> Event {
+    Event { at, request, what }
+}
+
+/// The job a ticket stands for, unless it has left.
+fn live(jobs: &mut BTreeMap<RequestId, Job>, ticket: Ticket) -> Option<&mut Job> {
+    jobs.get_mut(&ticket.id).filter(|job| job.nth == ticket.nth)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! The built-in thresholds, each with its reason. The one table; the docs are made from it.
+
+/// Dispatch delay p99, milliseconds: METHOD's budget for a client that starts requests on time …
+pub const DISPATCH_DELAY_MS: f64 = 0.5;
+/// … or this share of the median TTFT, where that is more: a delay of 1 % of what is measured is not visible in it.
+pub const DISPATCH_DELAY_OF_TTFT: f64 = 0.01;
+/// Beyond these (both), latencies from the intended start are the client's own: the run is INVALID.
+pub const DISPATCH_DELAY_INVALID_MS: f64 = 10.0;
+/// See above: share of the median TTFT.
+pub const DISPATCH_DELAY_INVALID_OF_TTFT: f64 = 0.2;
+
+/// Read lag p99, milliseconds: METHOD calls a client calibrated while its p99 error stays under the larger of 1 ms …
+pub const READ_LAG_MS: f64 = 1.0;
+/// … and 1 % of the median TTFT. Only stamps without a kernel stamp carry the lag.
+pub const READ_LAG_OF_TTFT: f64 = 0.01;
+
+/// Share of censored events: from one in ten on, p90 and all above can be made of bounds.
+pub const CENSORED_RATIO: f64 = 0.10;
+
+/// Longest stall, milliseconds: twice the coarsest scheduler tick (10 ms), so a preempted but healthy process stays below.
+pub const STALL_MS: f64 = 20.0;
+/// A stall this long covers more than a typical time to first token: what was measured through it is the stall.
+pub const STALL_INVALID_MS: f64 = 1_000.0;
+
+/// Busy share of a reactor's loop. At 80 % an M/D/1 queue waits two service times on average; beyond, it grows fast.
+pub const LOOP_UTILISATION: f64 = 0.80;
+
+/// Waiting for a processor as a share of wall time: below it the wait is too rare to move a percentile …
+pub const RUNQUEUE_WAIT_RATIO: f64 = 0.02;
+/// … and as a share of the loop's own work: an own core costs a microsecond or two a wake-up, well below half the work; a
+/// core shared with the server costs as much as the server works.
+pub const RUNQUEUE_WAIT_OF_BUSY: f64 = 0.5;
+
+/// Throttled by a quota, milliseconds …
+pub const THROTTLED_MS: f64 = 5.0;
+/// … and as a share of the window: one short throttle in a long run touches nothing.
+pub const THROTTLED_RATIO: f64 = 0.005;
+
+/// Stolen by the host, share of this machine's processor time. Shared virtual machines show a few per cent when they are
+/// well; the damage itself shows as stalls and lag.
+pub const STEAL_RATIO: f64 = 0.10;
+
+/// Share of time some task of the machine waited for a processor. With the server on the same machine a third is normal.
+pub const PRESSURE_RATIO: f64 = 0.60;
+
+/// Achieved over the plan's realised starts: METHOD's own limit.
+pub const RATE_RATIO: f64 = 0.95;
+/// Achieved over asked concurrency, mean over the window: the same limit.
+pub const CONCURRENCY_RATIO: f64 = 0.95;
+/// Share of starts later than the dispatch threshold behind a concurrency cap: what a p99 allows.
+pub const MISSED_RATIO: f64 = 0.01;
+
+/// Open files as a share of the limit: the rest is needed for files of the run itself.
+pub const FDS_RATIO: f64 = 0.95;
+
+/// Two token counts further apart than this: METHOD's own limit.
+pub const TOKEN_DIFFERENCE_RATIO: f64 = 0.01;
+/// Share of successes whose output length is unknown: per-token numbers then describe a selection.
+pub const TOKENS_MISSING_RATIO: f64 = 0.01;
+/// Share of attempts whose output length is not the asked one.
+pub const OSL_MISMATCH_RATIO: f64 = 0.05;
+
+/// The window in mean latencies: filling and draining take about one each.
+pub const WINDOW_LATENCIES: f64 = 3.0;
+
+/// Share of failures from which success-only values describe the survivors.
+pub const ERROR_RATIO: f64 = 0.10;
+
+/// Connections opened beyond the most in flight, as a share of attempts.
+pub const OPENED_RATIO: f64 = 0.5;
+/// … judged from so many attempts on.
+pub const OPENED_ATTEMPTS: u64 = 20;

@@ -1,0 +1,20 @@
+//! **response_latency** = last content event − intended start.
+
+use super::{Attempt, Better, Kind, Metric, Unit, Value};
+
+/// See the module.
+pub const METRIC: Metric = Metric {
+    tag: "response_latency",
+    label: "Latency from intended",
+    aiperf: None,
+    unit: Unit::Millis,
+    better: Better::Lower,
+    formula: "last content event − intended start",
+    needs: "open loop, a content event",
+    source: "METHOD; as wrk2 corrects for coordinated omission",
+    kind: Kind::Latency(value),
+};
+
+fn value(a: &Attempt<'_>) -> Option<Value> {
+    Some(Value::since(a.intended()?, a.last()?))
+}

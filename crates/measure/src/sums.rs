@@ -1,0 +1,81 @@
+//! What a population adds up to, attempt by attempt.
+
+use crate::attempt::Attempt;
+use crate::metric::{Totals, osl_mismatch_count, output_token_count};
+use crate::window::Frame;
+
+/// Sums over the successes of one population.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) successes: u64,
+    pub(crate) input: Option<u64>,
+    all_output: Option<u64>,
+    pub(crate) output: Option<u64>,
+    reasoning: Option<u64>,
+    mismatched: Option<u64>,
+}
+
+impl Sums {
+    pub(crate) fn add(&mut self, a: &Attempt<'_>) {
+        let plus = |sum: &mut Option<u64>, more: Option<u32>| {
+            if let Some(more) = more {
+                *sum = Some(sum.unwrap_or(0) + u64::from(more));
+            }
+        };
+        self.successes += 1;
+        plus(&mut self.input, a.isl());
+        plus(&mut self.all_output, a.osl());
+        plus(&mut self.output, output_token_count::tokens(a));
+        plus(&mut self.reasoning, a.record.reasoning.map(|c| c.tokens));
+        plus(&mut self.mismatched, osl_mismatch_count::mismatch(a).map(u32::from));
+    }
+
+    pub(crate) fn totals(&self, failures: u64, gpus: Option<u32>) -> Totals {
+        Totals {
+            successes: self.successes,
+            failures,
+            input_tokens: self.input,
+            all_output_tokens: self.all_output,
+            output_tokens: self.output,
+            reasoning_tokens: self.reasoning,
+            mismatched: self.mismatched,
+            gpus,
+            ..Totals::default()
+        }
+    }
+}
+
+/// What flowed within the window by event time, whichever phase asked for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flow {
+    pub(crate) events: u64,
+    pub(crate) ended: u64,
+    pub(crate) input: Option<f64>,
+    pub(crate) output: Option<f64>,
+}
+
+impl Flow {
+    pub(crate) fn add(&mut self, a: &Attempt<'_>, frame: Frame) {
+        // A success without visible content happened at its end.
+        let end = a.record.ended_us.map(|t| t.0);
+        let Some(last) = a.last().map(|e| e.at).or(end) else {
+            return;
+        };
+        let inside = a.events.iter().filter(|e| frame.contains(e.at)).count();
+        self.events += inside as u64;
+        let first = a.first().map_or(last, |e| e.at);
+        self.ended += u64::from(frame.contains(last));
+        if let Some(isl) = a.isl() {
+            let share = f64::from(u8::from(frame.contains(first)));
+            *self.input.get_or_insert(0.0) += share * f64::from(isl);
+        }
+        if let Some(osl) = a.osl() {
+            let share = if a.events.is_empty() {
+                f64::from(u8::from(frame.contains(last)))
+            } else {
+                inside as f64 / a.events.len() as f64
+            };
+            *self.output.get_or_insert(0.0) += share * f64::from(osl);
+        }
+    }
+}

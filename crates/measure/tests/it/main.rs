@@ -1,0 +1,11 @@
+//! Whole runs, built from exact arithmetic, against numbers worked out by hand and against brute force.
+
+mod aiperf;
+mod build;
+mod censored;
+mod closed;
+mod failures;
+mod open;
+mod oracle;
+mod schema;
+mod tokens;

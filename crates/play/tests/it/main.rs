@@ -1,0 +1,8 @@
+//! The simulated server as a client meets it: over a plain socket, byte by byte.
+
+// A client that cannot do its part ends the test where it stands.
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod faults;
+mod served;

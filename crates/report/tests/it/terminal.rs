@@ -1,0 +1,81 @@
+use tokmark_measure::Summary;
+use tokmark_report::{Style, terminal};
+
+use crate::build;
+
+fn plain(summary: &Summary) -> String {
+    terminal::run(summary, Style::default())
+}
+
+#[test]
+fn a_clean_run() {
+    insta::assert_snapshot!(plain(&build::clean()));
+}
+
+#[test]
+fn a_small_run_on_known_gpus() {
+    insta::assert_snapshot!(plain(&build::small()));
+}
+
+#[test]
+fn a_run_with_failures() {
+    insta::assert_snapshot!(plain(&build::failing()));
+}
+
+#[test]
+fn a_run_with_a_stall() {
+    insta::assert_snapshot!(plain(&build::stalled()));
+}
+
+#[test]
+fn an_open_loop() {
+    insta::assert_snapshot!(plain(&build::open()));
+}
+
+#[test]
+fn an_invalid_run_prints_no_headline() {
+    insta::assert_snapshot!(plain(&build::lossy()));
+    let shown = Style { show_invalid: true, ..Style::default() };
+    assert!(terminal::run(&build::lossy(), shown).contains("TTFT"));
+}
+
+#[test]
+fn every_line_fits_a_hundred_columns_and_the_verdict_is_last() {
+    for summary in
+        [build::clean(), build::small(), build::failing(), build::stalled(), build::lossy(), build::open()]
+    {
+        let text = plain(&summary);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
+        }
+        let last = text.lines().last().unwrap();
+        assert!(["VALID", "DEGRADED", "INVALID"].iter().any(|w| last.starts_with(w)), "{last}");
+    }
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let colour = Style { colour: true, ..Style::default() };
+    let summary = build::stalled();
+    let mut text = terminal::run(&summary, colour);
+    assert!(text.contains('\u{1b}'));
+    for code in ["31;1", "2", "32;1", "1", "33;1", "0"] {
+        text = text.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(text, plain(&summary));
+}
+
+#[test]
+fn numbers_too_large_for_their_column_still_fit() {
+    let mut summary = build::failing();
+    for metric in &mut summary.metrics {
+        for d in [metric.values.as_mut(), metric.adjusted.as_mut()].into_iter().flatten() {
+            for p in &mut d.percentiles {
+                if p.value.is_finite() {
+                    p.value.0 = 123_456.0;
+                }
+            }
+        }
+    }
+    assert!(plain(&summary).lines().all(|l| l.chars().count() <= 100));
+}
