@@ -105,7 +105,13 @@ impl Build {
         fs::create_dir_all(&artifacts)?;
         let mut program = Command::new(self.programs.join(target));
         program.arg(format!("-artifact_prefix={}/", artifacts.display()));
-        program.args(["-timeout=10", "-rss_limit_mb=2048", "-max_len=16384", "-verbosity=0"]);
+        program.args([
+            "-timeout=10",
+            "-rss_limit_mb=2048",
+            "-max_len=16384",
+            "-verbosity=0",
+            "-print_funcs=0",
+        ]);
         Ok(program)
     }
 }

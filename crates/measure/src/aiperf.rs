@@ -206,7 +206,7 @@ pub(crate) fn population(
         if totals.failures > 0 && ADJUSTED.contains(&metric.tag) {
             metrics.push(named(
                 &format!("adj_{}", metric.tag),
-                &format!("Adjusted {title}"),
+                &format!("{title} (error-adjusted)"),
                 adjusted(&ranked, totals.failures, metric.unit),
             ));
         }

@@ -240,6 +240,8 @@ impl Populations {
         if record.streamed {
             self.censoring.events += a.events.len() as u64;
             self.censoring.censored += a.events.iter().filter(|e| e.censored()).count() as u64;
+            let alone = record.reads.0.last().is_some_and(|read| read.content == 1 && read.events > 1);
+            self.censoring.closing += u64::from(alone && a.events.last().is_some_and(|e| e.censored()));
         }
         let t = &mut self.tokens;
         *match record.output.map(|c| c.source) {

@@ -322,7 +322,11 @@ pub struct Censoring {
     pub events: u64,
     /// Those whose interval is wider than max(1 ms, 5 % of the attempt's median gap).
     pub censored: u64,
-    /// Their share; absent without events.
+    /// Those of them that came alone with the end of their reply (finish reason, usage, `[DONE]`): the server closed the reply
+    /// right behind its last token, which says nothing about the client.
+    #[serde(default)]
+    pub closing: u64,
+    /// Share of the censored; absent without events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_ratio: Option<f64>,
 }

@@ -334,7 +334,10 @@ impl Load {
         let bound = self.arrival.concurrency().or(self.cap).map(u64::from);
         match (bound, self.starts()) {
             (Some(bound), Some(starts)) => Some(bound.min(starts)),
-            (bound, starts) => bound.or(starts),
+            // At a rate, a count bounds the run and not what is open at once: a hundred thousand requests are no hundred
+            // thousand connections.
+            (None, Some(starts)) => matches!(self.arrival, Arrival::Burst(_)).then_some(starts),
+            (bound, None) => bound,
         }
     }
 

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokmark_base::{Micros, Phase, Seed};
 
+use crate::arrival::Arrival;
 use crate::load::Load;
 use crate::schedule::Schedule;
 
@@ -58,6 +59,8 @@ pub type Unsent = Release;
 #[derive(Debug)]
 pub struct Pacer {
     lane: Lane,
+    /// A burst: every start is wanted at the same moment.
+    at_once: bool,
     stopped: bool,
 }
 
@@ -90,7 +93,8 @@ impl Pacer {
             Some(schedule) => Lane::Open(Box::new(OpenLane::new(load, schedule, share, measured))),
             None => Lane::Closed(Box::new(ClosedLane::new(load, share, measured))),
         };
-        Self { lane, stopped: false }
+        let at_once = matches!(load.arrival, Arrival::Burst(_));
+        Self { lane, at_once, stopped: false }
     }
 
     /// What to do at `now`.
@@ -135,7 +139,7 @@ impl Pacer {
         }
     }
 
-    /// The most attempts this lane can have in flight at once, if it is bounded (closed loop, cap, count).
+    /// The most attempts this lane can have in flight at once, if it is bounded (closed loop, cap, burst).
     pub fn most_in_flight(&self) -> Option<u64> {
         let (slots, starts) = match &self.lane {
             Lane::Closed(lane) => (Some(lane.slots()), lane.forecast().starts()),
@@ -143,7 +147,9 @@ impl Pacer {
         };
         match (slots, starts) {
             (Some(slots), Some(starts)) => Some(slots.min(starts)),
-            (slots, starts) => slots.or(starts),
+            // At a rate, a count does not bound what is open at once.
+            (None, Some(starts)) => self.at_once.then_some(starts),
+            (slots, None) => slots,
         }
     }
 

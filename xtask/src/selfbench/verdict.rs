@@ -19,6 +19,8 @@ use super::table::Line;
 const CLEAN_SHARE: f64 = 0.95;
 /// The load of every disturbed run: 9,600 events/s for 6 s.
 const LOAD: &str = "--rate 300 --arrival poisson --requests 1800 --isl 16 --osl 32 --reactors 1";
+/// The load of the run under a quota: 38,400 events/s need more than 30 % of a core.
+const HEAVY: &str = "--rate 600 --arrival poisson --requests 3600 --isl 16 --osl 64 --reactors 1";
 /// The loads of clean runs in turn, 2 to 3 s each.
 const CLEAN: [&str; 2] = [
     "--concurrency 16 --requests 400 --isl 16 --osl 16",
@@ -100,7 +102,7 @@ fn stopped(lab: &Lab, server: &Child) -> Fallible<Ran> {
 
 fn throttled(lab: &Lab, server: &Child) -> Fallible<Ran> {
     let group = Group::with_quota(0.3)?;
-    let bench = lab.bench(server, LOAD);
+    let bench = lab.bench(server, HEAVY);
     let mut inside = Command::new("sh");
     inside.arg("-c").arg("echo $$ > \"$0\" && exec \"$@\"").arg(group.0.join("cgroup.procs"));
     inside.arg(bench.get_program()).args(bench.get_args());

@@ -14,8 +14,9 @@ use tokmark_drive::WallClock;
 use tokmark_measure::Calibrated;
 use tokmark_metronome::compare::{Seen, Spread};
 use tokmark_metronome::curve::{self, Load, Point, Rated};
-use tokmark_metronome::{Child, Config, Schedule, Truth, pin};
+use tokmark_metronome::{Child, Config, Keep, Schedule, Truth, pin};
 use tokmark_record::Record;
+use tokmark_record::header::Machine;
 use tokmark_store::Run;
 
 use crate::args::CalibrateArgs;
@@ -38,7 +39,10 @@ const EVENTS: u32 = 64;
 /// Runs the verb.
 pub fn run(args: &CalibrateArgs, context: &Context) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen().map_err(|e| Failure::internal(format!("signals: {e}")))?;
-    let scratch = Scratch(context.environment.temporary().join(format!("tokmark-calibrate-{}", std::process::id())));
+    let scratch =
+        Scratch(context.environment.temporary().join(format!("tokmark-calibrate-{}", std::process::id())));
+    // Before a core is given away: what the machine has, not what is left.
+    let machine = machine::this();
     let server_core = part_cores()?;
     let mut points = Vec::new();
     let mut streams = args.streams.clone();
@@ -55,7 +59,7 @@ pub fn run(args: &CalibrateArgs, context: &Context) -> Result<Exit, Failure> {
     }
     let rated = curve::rated(&points);
     context.screen.result(&table(&points, rated));
-    let calibration = calibration(&points, rated);
+    let calibration = calibration(machine, &points, rated);
     let stored = if args.no_store { None } else { Some(store(&calibration, context)?) };
     tell_stored(stored.as_deref(), context.screen);
     context.screen.object(&json!({
@@ -93,7 +97,7 @@ impl Bench<'_> {
         let schedule = Schedule::from_micros(TTFT_US, ITL_US, EVENTS);
         let load = Load { streams, schedule };
         let program = std::env::current_exe().map_err(trouble)?;
-        let config = Config { schedule, core: self.server_core, ..Config::default() };
+        let config = Config { schedule, core: self.server_core, keep: Keep::Sends, ..Config::default() };
         // The server's core is not one of this process's: its parent's affinity must not be inherited.
         let server = self.spawn(&program, &config).map_err(trouble)?;
         let records = self.bench(&server, load.requests(time.as_secs_f64()), streams)?;
@@ -200,31 +204,34 @@ fn table(points: &[Point], rated: Option<Rated>) -> String {
     }
     match rated {
         Some(rated) => {
-            let _ = writeln!(out, "rated capacity: {:.0} events/s, {} streams", rated.events_per_s, rated.streams);
+            let _ = writeln!(
+                out,
+                "rated capacity: {:.0} events/s, {} streams",
+                rated.events_per_s, rated.streams
+            );
         }
-        None => out.push_str("rated capacity: none; no load could be judged, or the smallest one failed already\n"),
+        None => out
+            .push_str("rated capacity: none; no load could be judged, or the smallest one failed already\n"),
     }
     out
 }
 
-fn calibration(points: &[Point], rated: Option<Rated>) -> Calibration {
-    let machine = machine::this();
+fn calibration(machine: Machine, points: &[Point], rated: Option<Rated>) -> Calibration {
     Calibration {
         schema_version: SCHEMA_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         cpu: machine.cpu,
         cores: machine.cores,
         measured_at: rfc3339(WallClock::start().anchor_unix_ns()),
-        rated: rated.map(|rated| Calibrated {
-            events_per_s: rated.events_per_s,
-            streams: u64::from(rated.streams),
-        }),
+        rated: rated
+            .map(|rated| Calibrated { events_per_s: rated.events_per_s, streams: u64::from(rated.streams) }),
         curve: points.iter().map(object).collect(),
     }
 }
 
 fn object(point: &Point) -> Value {
-    let spread = |s: &Spread| json!({"n": s.n, "mean_ms": s.mean, "p50_ms": s.p50, "p99_ms": s.p99, "max_ms": s.max});
+    let spread =
+        |s: &Spread| json!({"n": s.n, "mean_ms": s.mean, "p50_ms": s.p50, "p99_ms": s.p99, "max_ms": s.max});
     json!({
         "streams": point.load.streams,
         "events_per_s": point.events_per_s,
@@ -242,9 +249,13 @@ fn object(point: &Point) -> Value {
 
 fn store(calibration: &Calibration, context: &Context) -> Result<PathBuf, Failure> {
     let Some(file) = context.environment.calibration_file() else {
-        return Err(Failure::usage("no place to keep it\nhint: set HOME or XDG_STATE_HOME, or use --no-store"));
+        return Err(Failure::usage(
+            "no place to keep it\nhint: set HOME or XDG_STATE_HOME, or use --no-store",
+        ));
     };
-    let refused = |e: std::io::Error| Failure::usage(format!("{}: {e}\nhint: set XDG_STATE_HOME, or use --no-store", file.display()));
+    let refused = |e: std::io::Error| {
+        Failure::usage(format!("{}: {e}\nhint: set XDG_STATE_HOME, or use --no-store", file.display()))
+    };
     let dir = file.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(dir).map_err(refused)?;
     let bytes = serde_json::to_vec_pretty(calibration).map_err(|e| Failure::internal(e.to_string()))?;

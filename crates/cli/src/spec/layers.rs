@@ -226,17 +226,14 @@ fn unknown(at: Option<String>, path: &[String]) -> SpecError {
     SpecError::UnknownKey {
         at,
         path: path.join("."),
-        hint: nearest(typed, known.iter().copied())
-            .map(ToOwned::to_owned)
-            .or_else(elsewhere)
-            .map_or_else(
-                || {
-                    let mut known: Vec<&str> = known.clone();
-                    known.dedup();
-                    format!("known here: {}", known.join(", "))
-                },
-                |near| format!("did you mean `{near}`?"),
-            ),
+        hint: nearest(typed, known.iter().copied()).map(ToOwned::to_owned).or_else(elsewhere).map_or_else(
+            || {
+                let mut known: Vec<&str> = known.clone();
+                known.dedup();
+                format!("known here: {}", known.join(", "))
+            },
+            |near| format!("did you mean `{near}`?"),
+        ),
     }
 }
 

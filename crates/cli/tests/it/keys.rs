@@ -19,7 +19,7 @@ fn leaves(schema: &Value, root: &Value, path: &str, out: &mut BTreeSet<String>) 
         for list in ["anyOf", "allOf", "oneOf"] {
             parts.extend(part.get(list).and_then(Value::as_array).into_iter().flatten());
         }
-        properties = properties.or(part.get("properties").and_then(Value::as_object));
+        properties = properties.or_else(|| part.get("properties").and_then(Value::as_object));
     }
     match properties {
         None => drop(out.insert(path.to_owned())),

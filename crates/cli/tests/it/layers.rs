@@ -9,8 +9,8 @@ use tokmark::spec::preset::Preset;
 use tokmark::spec::resolve::Resolved;
 use tokmark::spec::{Origin, Sources, SpecError};
 
-fn file(text: &str) -> Option<(String, String)> {
-    Some(("spec.yaml".to_owned(), text.to_owned()))
+fn file(text: &str) -> (String, String) {
+    ("spec.yaml".to_owned(), text.to_owned())
 }
 
 fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -38,7 +38,7 @@ proptest! {
     ) {
         let sources = Sources {
             preset: preset.then_some(Preset::LlmPerf),
-            file: in_file.and_then(|v| file(&format!("workload:\n  seed: {v}\n"))),
+            file: in_file.map(|v| file(&format!("workload:\n  seed: {v}\n"))),
             env: in_env.map(|v| env(&[("TOKMARK_SEED", &v.to_string())])).unwrap_or_default(),
             sets: in_set.map(|v| format!("workload.seed={v}")).into_iter().collect(),
             flags: in_flag.map(|v| flag("seed", &v.to_string())).unwrap_or_default(),
@@ -57,14 +57,14 @@ proptest! {
 
     #[test]
     fn any_text_as_a_spec_is_an_answer_and_never_a_panic(text in "\\PC{0,200}") {
-        let _ = Sources { file: file(&text), ..Sources::default() }.resolve();
+        let _ = Sources { file: Some(file(&text)), ..Sources::default() }.resolve();
     }
 }
 
 #[test]
 fn a_stronger_choice_of_load_takes_the_weaker_away() {
     let sources = Sources {
-        file: file("load:\n  rate: 4\n  arrival: gamma\n  burstiness: 0.5\n"),
+        file: Some(file("load:\n  rate: 4\n  arrival: gamma\n  burstiness: 0.5\n")),
         flags: flag("concurrency", "16"),
         ..Sources::default()
     };
@@ -98,7 +98,7 @@ fn errors_point_into_the_file() {
         ("load:\n  rate: 4\n  rate: 5\n", "spec.yaml:3|rate"),
         ("gate:\n  enabled: perhaps\n", "gate.enabled|spec.yaml:2:12|perhaps"),
     ] {
-        let said = message(Sources { file: file(text), ..Sources::default() }.resolve());
+        let said = message(Sources { file: Some(file(text)), ..Sources::default() }.resolve());
         for word in words.split('|') {
             assert!(said.contains(word), "`{word}` not in: {said}");
         }
@@ -145,7 +145,7 @@ fn a_list_is_a_sweep_and_each_point_asks_ten_times_its_level_at_least_a_hundred(
     let resolved = Sources { flags, ..Sources::default() }.resolve().unwrap();
     assert!(resolved.points.iter().all(|p| p.spec.load.requests.unwrap().to_string() == "7"));
     let resolved =
-        Sources { file: file("load:\n  rate: [1, 2.5]\n"), ..Sources::default() }.resolve().unwrap();
+        Sources { file: Some(file("load:\n  rate: [1, 2.5]\n")), ..Sources::default() }.resolve().unwrap();
     assert_eq!(resolved.points.len(), 2);
     assert_eq!(resolved.points[1].spec.load.rate, Some(2.5));
     let said = message(Sources { flags: flag("concurrency", "4,4"), ..Sources::default() }.resolve());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::facts::Calibrated;
+use crate::summary::Censoring;
 use crate::summary::{ClientHealth, Counts, LoadKind, Window};
 
 fn clean() -> Summary {
@@ -67,7 +68,7 @@ fn each_rule_breaks_alone() {
         (|s| s.client.read_lag_ms_p99 = Some(1.1), C::ReadLag, D),
         (|s| s.client.open_fds_max = Some(19_500), C::FdsNearLimit, D),
         (|s| s.client.clock_steps = Some(1), C::ClockStep, D),
-        (|s| s.censoring.share_ratio = Some(0.11), C::Censored, D),
+        (|s| s.censoring = Censoring { events: 100, censored: 13, closing: 2, share_ratio: None }, C::Censored, D),
         (|s| s.counts.lost = 1, C::RecordsLost, I),
         (|s| s.counts.succeeded = 0, C::NoSuccess, I),
         (|s| s.counts.failed = 30, C::ErrorRate, D),
@@ -99,7 +100,7 @@ fn just_below_nothing_breaks() {
             s.client.loop_utilisation_ratio = vec![0.8];
             s.client.runqueue_wait_ratio = vec![0.4];
             s.client.read_lag_ms_p99 = Some(1.0);
-            s.censoring.share_ratio = Some(0.10);
+            s.censoring = Censoring { events: 100, censored: 12, closing: 2, share_ratio: None };
             s.load.asked_concurrency = Some(8);
             s.load.achieved_concurrency = Some(7.6);
         }),

@@ -52,9 +52,10 @@ pub(super) fn read_lag(e: &Evidence<'_>) -> Option<Warning> {
     })
 }
 
-/// Too many events known only as wide intervals.
+/// Too many events known only as wide intervals, those left out that merely share their read with the end of the reply.
 pub(super) fn censored(e: &Evidence<'_>) -> Option<Warning> {
-    let seen = e.summary.censoring.share_ratio?;
+    let c = &e.summary.censoring;
+    let seen = (c.events > 0).then(|| c.censored.saturating_sub(c.closing) as f64 / c.events as f64)?;
     let words = Words {
         code: Code::Censored,
         unit: "ratio",

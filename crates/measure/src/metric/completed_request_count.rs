@@ -6,7 +6,7 @@ use super::{Better, Kind, Metric, Totals, Unit};
 pub const METRIC: Metric = Metric {
     tag: "completed_request_count",
     label: "Requests",
-    aiperf: Some("Completed Request Count"),
+    aiperf: Some("Completed Requests (Success + Error)"),
     unit: Unit::Requests,
     better: Better::Neither,
     formula: "request_count + error_request_count",

@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "credit_to_start_latency",
     label: "Release to send",
-    aiperf: Some("Credit to Start Latency"),
+    aiperf: Some("Credit-to-Start Latency"),
     unit: Unit::Millis,
     better: Better::Lower,
     formula: "first byte sent − release by the pacer",

@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "http_req_connecting",
     label: "Connect",
-    aiperf: Some("HTTP Request Connecting"),
+    aiperf: Some("HTTP Connecting"),
     unit: Unit::Millis,
     better: Better::Lower,
     formula: "connect(2) called → TCP, and TLS if any, ready",

@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "http_req_data_received",
     label: "Data received",
-    aiperf: Some("HTTP Request Data Received"),
+    aiperf: Some("HTTP Data Received"),
     unit: Unit::Kilobytes,
     better: Better::Neither,
     formula: "bytes of the reply, head included",

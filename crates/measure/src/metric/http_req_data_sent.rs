@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "http_req_data_sent",
     label: "Data sent",
-    aiperf: Some("HTTP Request Data Sent"),
+    aiperf: Some("HTTP Data Sent"),
     unit: Unit::Kilobytes,
     better: Better::Neither,
     formula: "bytes of the request, head included",

@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "http_req_duration",
     label: "HTTP duration",
-    aiperf: Some("HTTP Request Duration"),
+    aiperf: Some("HTTP Duration (excl. conn)"),
     unit: Unit::Millis,
     better: Better::Lower,
     formula: "first byte sent → end, connect left out",

@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "http_req_receiving",
     label: "Receiving",
-    aiperf: Some("HTTP Request Receiving"),
+    aiperf: Some("HTTP Receiving"),
     unit: Unit::Millis,
     better: Better::Lower,
     formula: "response head complete → end",

@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "http_req_sending",
     label: "Sending",
-    aiperf: Some("HTTP Request Sending"),
+    aiperf: Some("HTTP Sending"),
     unit: Unit::Millis,
     better: Better::Lower,
     formula: "first byte sent → last byte sent",

@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "http_req_total",
     label: "HTTP total",
-    aiperf: Some("HTTP Request Total"),
+    aiperf: Some("HTTP Total Time"),
     unit: Unit::Millis,
     better: Better::Lower,
     formula: "first action → end, connect included",

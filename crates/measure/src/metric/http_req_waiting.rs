@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "http_req_waiting",
     label: "Waiting for headers",
-    aiperf: Some("HTTP Request Waiting"),
+    aiperf: Some("HTTP Waiting (TTFB)"),
     unit: Unit::Millis,
     better: Better::Lower,
     formula: "last byte sent → response head complete",

@@ -6,7 +6,7 @@ use super::{Attempt, Better, Kind, Metric, Unit, Value};
 pub const METRIC: Metric = Metric {
     tag: "osl_mismatch_diff_pct",
     label: "OSL against asked",
-    aiperf: Some("OSL Mismatch Diff"),
+    aiperf: Some("OSL Mismatch Diff %"),
     unit: Unit::Percent,
     better: Better::Neither,
     formula: "100 · (OSL − asked) / asked, signed",

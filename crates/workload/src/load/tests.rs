@@ -26,6 +26,8 @@ fn multiples_times_and_caps() {
     assert_eq!(got.most_in_flight(), Some(64));
     let got = load(r#"{"rate": 12, "duration": "1m"}"#).unwrap();
     assert_eq!(got.most_in_flight(), None);
+    let got = load(r#"{"rate": 12, "requests": 100000}"#).unwrap();
+    assert_eq!(got.most_in_flight(), None);
     let got = load(r#"{"burst": true, "requests": 50}"#).unwrap();
     assert_eq!(got.most_in_flight(), Some(50));
     let got = load(r#"{"concurrency": 100, "requests": 3}"#).unwrap();
