@@ -130,35 +130,36 @@ fn read(folder: &Path) -> Result<Value, Box<dyn Error>> {
     Err(format!("no profile_export_aiperf.json under {}", folder.display()).into())
 }
 
-/// Every metric that either has, its statistics side by side.
+/// Every metric that both have, its statistics side by side, and the names of the rest.
 fn print_table(aiperf: &Value, tokmark: &Value) {
-    println!("\n{:<40} {:<4} {:>12} {:>12} {:>9}  unit", "", "", "AIPerf", "tokmark", "apart");
-    let metrics = |result: &Value| -> BTreeSet<String> {
-        let entries = result.as_object().into_iter().flatten();
-        entries.filter(|(_, value)| value.get("unit").is_some()).map(|(name, _)| name.clone()).collect()
-    };
-    for metric in metrics(aiperf).union(&metrics(tokmark)) {
+    let (theirs, ours) = (metrics(aiperf), metrics(tokmark));
+    println!("\n{:<38} {:<4} {:>12} {:>12} {:>9}  unit", "", "", "AIPerf", "tokmark", "apart");
+    for metric in theirs.intersection(&ours) {
+        let (their, our) = (&aiperf[metric.as_str()], &tokmark[metric.as_str()]);
         for statistic in STATISTICS {
-            let of = |result: &Value| result[metric.as_str()][*statistic].as_f64();
-            let (theirs, ours) = (of(aiperf), of(tokmark));
-            if theirs.is_none() && ours.is_none() {
+            let (Some(their), Some(our)) = (their[*statistic].as_f64(), our[*statistic].as_f64()) else {
                 continue;
-            }
-            let apart = match (theirs, ours) {
-                (Some(theirs), Some(ours)) if theirs != 0.0 => {
-                    format!("{:+.1} %", 100.0 * (ours / theirs - 1.0))
-                }
-                _ => String::new(),
             };
-            let number =
-                |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
-            let unit = [aiperf, tokmark].iter().find_map(|result| result[metric.as_str()]["unit"].as_str());
+            let apart =
+                if their == 0.0 { String::new() } else { format!("{:+.1} %", 100.0 * (our / their - 1.0)) };
             println!(
-                "{metric:<40} {statistic:<4} {:>12} {:>12} {apart:>9}  {}",
-                number(theirs),
-                number(ours),
-                unit.unwrap_or_default()
+                "{metric:<38} {statistic:<4} {their:>12.3} {our:>12.3} {apart:>9}  {}",
+                unit(&tokmark[metric.as_str()])
             );
         }
     }
+    let names =
+        |metrics: Vec<&String>| metrics.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    println!("\nAIPerf alone has {}", names(theirs.difference(&ours).collect()));
+    println!("tokmark alone has {}", names(ours.difference(&theirs).collect()));
+}
+
+/// The names of the metrics in a summary: entries with a unit.
+fn metrics(summary: &Value) -> BTreeSet<String> {
+    let entries = summary.as_object().into_iter().flatten();
+    entries.filter(|(_, value)| value.get("unit").is_some()).map(|(name, _)| name.clone()).collect()
+}
+
+fn unit(metric: &Value) -> &str {
+    metric["unit"].as_str().unwrap_or_default()
 }

@@ -14,6 +14,7 @@ pub struct Environment {
 
 impl Environment {
     /// Reads it.
+    #[expect(clippy::disallowed_methods, reason = "this is the environment's home")]
     pub fn of_this_process() -> Self {
         let vars: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -25,6 +26,11 @@ impl Environment {
     /// A variable, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    /// Records that may wait for the writer, if a test of the verdict asks for an unusual number (`TOKMARK_TEST_QUEUE`).
+    pub fn queue_capacity(&self) -> Option<usize> {
+        self.get("TOKMARK_TEST_QUEUE")?.parse().ok()
     }
 
     /// Where short-lived files go.

@@ -55,6 +55,10 @@ pub(crate) struct Reactor {
     deadlines: VecDeque<(Micros, usize, u64)>,
     connect_deadlines: VecDeque<(Micros, usize, u32)>,
     in_flight: u64,
+    /// Something happened that the pacer may answer with a release.
+    ask_pacer: bool,
+    /// When the pacer will have something without that.
+    due: Option<Micros>,
     finished: bool,
     interrupts: u8,
     cut_at: Option<(Micros, Cut)>,
@@ -104,6 +108,8 @@ impl Reactor {
             deadlines: VecDeque::new(),
             connect_deadlines: VecDeque::new(),
             in_flight: 0,
+            ask_pacer: true,
+            due: None,
             finished: false,
             interrupts: 0,
             cut_at: None,
@@ -155,16 +161,28 @@ impl Reactor {
         loop {
             let now = self.clock.now();
             self.note_interrupts(now);
-            let due = self.release_due(now);
-            if self.preparer.dead {
-                return Err(io::Error::other("the thread that prepares request bodies has died"));
+            // Most wake-ups bring one event of a running stream: nothing has ended, nothing is due.
+            if self.ask_pacer || self.due.is_some_and(|due| now >= due) {
+                self.ask_pacer = false;
+                self.due = self.release_due(now);
+                if self.preparer.dead {
+                    return Err(io::Error::other("the thread that prepares request bodies has died"));
+                }
             }
             self.expire(now);
             if self.finished && self.in_flight == 0 {
                 return Ok(());
             }
+            // What expired made room for the next start: nothing else would wake this thread for it.
+            if self.ask_pacer {
+                continue;
+            }
+            if self.ask_pacer {
+                // An attempt ended just now without a wake-up (a failed open, a time-out).
+                continue;
+            }
             let next = [
-                due,
+                self.due,
                 self.deadlines.front().map(|d| d.0),
                 self.connect_deadlines.front().map(|d| d.0),
                 self.cut_at.map(|c| c.0),
@@ -333,7 +351,10 @@ impl Reactor {
             let wake = self.poller.report(index);
             match wake.token {
                 TIMER => self.timer.clear(),
-                BELL => self.bell.clear(),
+                BELL => {
+                    self.bell.clear();
+                    self.ask_pacer = true;
+                }
                 token => {
                     let (slot, generation) = (token as u32 as usize, (token >> 32) as u32);
                     let current = self.connections.get(slot).and_then(Option::as_ref);

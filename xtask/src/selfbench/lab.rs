@@ -149,6 +149,14 @@ impl Started {
         let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
         Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
     }
+
+    /// The thread called `name`.
+    pub(crate) fn thread(&self, name: &str) -> Option<u32> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).ok()?;
+        let named = |path: &Path| fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim() == name);
+        let thread = threads.flatten().map(|entry| entry.path()).find(|path| named(path))?;
+        thread.file_name()?.to_str()?.parse().ok()
+    }
 }
 
 impl Ran {

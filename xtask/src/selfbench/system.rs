@@ -1,7 +1,7 @@
 //! System calls that std does not offer: what a child used, signals, raw packets.
 //!
 //! Reason for unsafe code: `wait4` is the one source of a child's CPU time in microseconds with all its threads, a stopped
-//! client needs `kill`, and the referee of kernel stamps needs an AF_PACKET socket. Every pointer is to a local value of
+//! client needs `kill`, a stopped thread `ptrace`, and the referee of kernel stamps needs an AF_PACKET socket. Every pointer is to a local value of
 //! the right type.
 #![allow(unsafe_code)]
 
@@ -74,6 +74,41 @@ pub(crate) fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// One thread of another process, held still until this value is dropped. The process's other threads run on.
+pub(crate) struct Held(libc::pid_t);
+
+impl Held {
+    /// Holds thread `id`, as a debugger does.
+    pub(crate) fn new(id: u32) -> io::Result<Self> {
+        let id = id as libc::pid_t;
+        ptrace(libc::PTRACE_SEIZE, id)?;
+        let held = Self(id);
+        ptrace(libc::PTRACE_INTERRUPT, id)?;
+        // It is still once its stop has been reported; only then can it be let go again.
+        // SAFETY: null is allowed for the status.
+        if unsafe { libc::waitpid(id, std::ptr::null_mut(), libc::__WALL) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Fails if the thread has ended meanwhile, and then there is nothing to let go.
+        let _ = ptrace(libc::PTRACE_DETACH, self.0);
+    }
+}
+
+fn ptrace(request: libc::c_uint, thread: libc::pid_t) -> io::Result<()> {
+    let none = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: these three requests read neither address nor data.
+    if unsafe { libc::ptrace(request, thread, none, none) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// A socket that sees every packet of the loopback device from its IP header on, with room for `bytes` unread. Needs

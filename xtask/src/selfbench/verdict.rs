@@ -12,7 +12,7 @@ use tokmark_metronome::{Child, Config, Keep, Schedule};
 use super::Fallible;
 use super::lab::{Lab, Ran};
 use super::records;
-use super::system::{self, Signal};
+use super::system::{self, Held, Signal};
 use super::table::Line;
 
 /// Of [`Lab::clean`] clean runs, this share must stay VALID.
@@ -26,14 +26,18 @@ const CLEAN: [&str; 2] = [
     "--concurrency 16 --requests 400 --isl 16 --osl 16",
     "--rate 150 --arrival poisson --requests 400 --isl 16 --osl 16",
 ];
-/// Room of the writer's queue in records; tokmark reads it for this test only.
-const QUEUE: (&str, &str) = ("TOKMARK_TEST_QUEUE", "1");
+/// The load of the run whose writer is held still: short requests, to fill its queue of 16,384 records within seconds.
+const SHORT: &str = "--concurrency 64 --requests 60000 --isl 16 --osl 1 --reactors 1";
+/// Name of the writing thread.
+const WRITER: &str = "tokmark-store";
+/// How long it is held still: twice what the slowest client needs for the queue.
+const HOLD: Duration = Duration::from_secs(4);
 
 /// A way to spoil a run, and the warnings of which one must be given.
 struct Disturbance {
     what: &'static str,
     codes: &'static [&'static str],
-    run: fn(&Lab, &Child) -> Fallible<Ran>,
+    run: fn(&Lab) -> Fallible<Ran>,
 }
 
 const DISTURBANCES: &[Disturbance] = &[
@@ -72,7 +76,7 @@ fn disturbed(lab: &Lab, disturbance: &Disturbance) -> Fallible<Line> {
     let mut changed = 0;
     let mut seen = Vec::new();
     for _ in 0..lab.reps {
-        let ran = (disturbance.run)(lab, &server(lab)?)?;
+        let ran = (disturbance.run)(lab)?;
         let (state, codes) = records::verdict(&ran)?;
         let named = codes.iter().any(|code| disturbance.codes.contains(&code.as_str()));
         // INVALID has an exit code of its own; DEGRADED ends well.
@@ -91,8 +95,9 @@ fn disturbed(lab: &Lab, disturbance: &Disturbance) -> Fallible<Line> {
     ))
 }
 
-fn stopped(lab: &Lab, server: &Child) -> Fallible<Ran> {
-    let started = lab.start_bench(server, LOAD)?;
+fn stopped(lab: &Lab) -> Fallible<Ran> {
+    let server = server(lab)?;
+    let started = lab.start_bench(&server, LOAD)?;
     thread::sleep(Duration::from_secs(3));
     system::signal(started.pid, Signal::Stop)?;
     thread::sleep(Duration::from_millis(50));
@@ -100,23 +105,39 @@ fn stopped(lab: &Lab, server: &Child) -> Fallible<Ran> {
     started.wait()
 }
 
-fn throttled(lab: &Lab, server: &Child) -> Fallible<Ran> {
+fn throttled(lab: &Lab) -> Fallible<Ran> {
+    let server = server(lab)?;
     let group = Group::with_quota(0.3)?;
-    let bench = lab.bench(server, HEAVY);
+    let bench = lab.bench(&server, HEAVY);
     let mut inside = Command::new("sh");
     inside.arg("-c").arg("echo $$ > \"$0\" && exec \"$@\"").arg(group.0.join("cgroup.procs"));
     inside.arg(bench.get_program()).args(bench.get_args());
     lab.start(&mut inside, &[lab.client_core])?.wait()
 }
 
-fn crowded(lab: &Lab, server: &Child) -> Fallible<Ran> {
-    lab.start(&mut lab.bench(server, LOAD), &[lab.server_core])?.wait()
+fn crowded(lab: &Lab) -> Fallible<Ran> {
+    let server = server(lab)?;
+    lab.start(&mut lab.bench(&server, LOAD), &[lab.server_core])?.wait()
 }
 
-fn choked(lab: &Lab, server: &Child) -> Fallible<Ran> {
-    let mut bench = lab.bench(server, LOAD);
-    bench.env(QUEUE.0, QUEUE.1);
-    lab.start(&mut bench, &[lab.client_core])?.wait()
+fn choked(lab: &Lab) -> Fallible<Ran> {
+    let server = lab.server(Config {
+        schedule: Schedule::from_micros(3_000, 0, 1),
+        keep: Keep::Nothing,
+        ..Config::default()
+    })?;
+    let started = lab.start_bench(&server, SHORT)?;
+    while server.lateness()?.requests < 1_000 {
+        if let Some(ran) = started.ended()? {
+            return ran.good();
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let writer = started.thread(WRITER).ok_or_else(|| format!("no thread called {WRITER}"))?;
+    let held = Held::new(writer)?;
+    thread::sleep(HOLD);
+    drop(held);
+    started.wait()
 }
 
 fn clean(lab: &Lab) -> Fallible<Line> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokmark_base::units::significant;
+use tokmark_base::units::{format_duration, significant};
 use tokmark_base::{Clock, Micros};
 use tokmark_drive::WallClock;
 use tokmark_measure::live::LiveSnapshot;
@@ -127,7 +127,7 @@ fn describe(load: &Load, facts: &Facts, snapshot: &LiveSnapshot) -> String {
         parts.push(format!("{} events/s", significant(facts.content as f64 / seconds)));
     }
     match facts.interrupts {
-        0 => parts.extend(eta(load, facts).map(|eta| format!("ETA {eta}"))),
+        0 => parts.extend(eta(load, facts).map(|left| format!("ETA {}", format_duration(left)))),
         1 => parts.push("stopping: Ctrl-C again cuts what is in flight".to_owned()),
         _ => parts.push("cutting".to_owned()),
     }
@@ -179,11 +179,11 @@ mod tests {
         };
         assert_eq!(
             describe(&load("{}"), &facts, &snapshot),
-            "10 s · 50/200 requests · 2 failed · 8/8 streams · TTFT 12.3/45.6 ms p50/p99 · 640 tok/s · ETA 30.0 s"
+            "10 s · 50/200 requests · 2 failed · 8/8 streams · TTFT 12.3/45.6 ms p50/p99 · 640 tok/s · ETA 30s"
         );
         assert_eq!(
             describe(&load(r#"{"rate": 6, "duration": "1m"}"#), &facts, &LiveSnapshot::default()),
-            "10 s · 50 requests · 2 failed · 5.80/6.00 req/s · 8 in flight · 64.0 events/s · ETA 50.0 s"
+            "10 s · 50 requests · 2 failed · 5.80/6.00 req/s · 8 in flight · 64.0 events/s · ETA 50s"
         );
     }
 }

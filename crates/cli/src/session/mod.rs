@@ -79,7 +79,7 @@ pub fn measure(resolved: Resolved, home: &Home, dry_run: bool, context: &Context
         return Ok(dry_run::tell(&prepared, context.screen));
     }
     let interrupts = Interrupts::listen().map_err(|e| Failure::internal(format!("signals: {e}")))?;
-    run_points(prepared, home, interrupts, context)?.tell(context.screen)
+    Ok(run_points(prepared, home, interrupts, context)?.tell(context.screen))
 }
 
 /// Measures every point and hands the results back.
@@ -170,18 +170,30 @@ fn run_points(
     let model = gate.open()?;
     let found = Found { url: first.target.url.clone(), simulated: session.place.simulated.is_some(), model };
     discard.keep();
+    let plan = Arc::clone(&points[0].plan);
     let mut outcome = Outcome::new(outer.path().to_owned(), sweep.map(|s| s.axis));
     for mut prepared in points {
         found.fill(&mut prepared.point);
         let level = prepared.point.level;
         let dir = match level.zip(sweep) {
-            Some((level, sweep)) => outer.point(&store_point(sweep.axis, level))?,
-            None => outer.clone(),
+            Some((level, sweep)) => outer.point(&store_point(sweep.axis, level)).map_err(Failure::from),
+            None => Ok(outer.clone()),
         };
-        outcome.add(one(prepared, dir, &found.model, sweep, &session, context)?, level, &session)?;
+        match dir.and_then(|dir| one(prepared, dir, &found.model, sweep, &session, context)) {
+            Ok(made) => outcome.add(made, level, &session),
+            // What was measured before is told all the same.
+            Err(failure) if outcome.made().next().is_some() => {
+                outcome.end_with(&failure);
+                break;
+            }
+            Err(failure) => return Err(failure),
+        }
         if session.interrupts.count() > 0 {
             break;
         }
+    }
+    if let Some(wrong) = session.words.verify(plan.as_ref(), VERIFIED_PROMPTS) {
+        screen.alarm(&format!("warning: {wrong}"));
     }
     Ok(outcome)
 }
@@ -222,9 +234,6 @@ fn one(
     };
     let run = PointRun { session, spec: &point.spec, load, plan: Arc::clone(&plan), dir, header, prefix };
     let finished = run.run()?;
-    if let Some(wrong) = session.words.verify(plan.as_ref(), VERIFIED_PROMPTS) {
-        session.screen.alarm(&format!("warning: {wrong}"));
-    }
     Ok(outcome::Made { finished, spec: point.spec })
 }
 

@@ -29,23 +29,24 @@ pub struct Outcome {
     dir: PathBuf,
     axis: Option<Axis>,
     made: Vec<(String, Made)>,
-    disk: Vec<String>,
+    trouble: Vec<(Exit, String)>,
 }
 
 impl Outcome {
     /// Nothing yet. `axis` is what a sweep goes over.
     pub fn new(dir: PathBuf, axis: Option<Axis>) -> Self {
-        Self { dir, axis, made: Vec::new(), disk: Vec::new() }
+        Self { dir, axis, made: Vec::new(), trouble: Vec::new() }
     }
 
     /// Takes one run; in a sweep its verdict is told at once, the table comes at the end.
-    pub fn add(&mut self, made: Made, level: Option<f64>, session: &Session<'_>) -> Result<(), Failure> {
+    pub fn add(&mut self, made: Made, level: Option<f64>, session: &Session<'_>) {
         let label = match (self.axis, level) {
             (Some(axis), Some(level)) => format!("{} {level}", axis.word()),
             _ => String::new(),
         };
         if let Some(error) = &made.finished.written.error {
-            self.disk.push(disk_trouble(error, made.finished.written.unwritten_records));
+            let told = disk_trouble(error, made.finished.written.unwritten_records);
+            self.trouble.push((Exit::Internal, told));
         }
         if self.axis.is_some() {
             let summary = &made.finished.analysis.summary;
@@ -53,7 +54,11 @@ impl Outcome {
             session.screen.note(&format!("{label}: {done} succeeded, {failed} failed, {}", word(summary)));
         }
         self.made.push((label, made));
-        Ok(())
+    }
+
+    /// A later point could not be made; nothing follows it.
+    pub fn end_with(&mut self, failure: &Failure) {
+        self.trouble.push((failure.exit(), failure.to_string()));
     }
 
     /// The runs made, in order.
@@ -62,7 +67,7 @@ impl Outcome {
     }
 
     /// Prints it all and says what to end with.
-    pub fn tell(&self, screen: Screen) -> Result<Exit, Failure> {
+    pub fn tell(&self, screen: Screen) -> Exit {
         let colour = screen.colour;
         match (&self.axis, self.made.first()) {
             (None, Some((_, made))) => {
@@ -79,21 +84,20 @@ impl Outcome {
             (_, None) => {}
         }
         screen.note(&format!("run directory: {}", self.dir.display()));
-        for trouble in &self.disk {
+        for (_, trouble) in &self.trouble {
             screen.alarm(&format!("error: {trouble}"));
         }
         let exit = self.exit();
         screen.object(&self.object(exit));
-        Ok(exit)
+        exit
     }
 
     fn exit(&self) -> Exit {
-        let disk = if self.disk.is_empty() { Exit::Good } else { Exit::Internal };
         let runs = self
             .made
             .iter()
             .map(|(_, made)| exit_of(&made.finished.analysis.summary, made.finished.interrupted, &made.spec));
-        Exit::first(runs.chain([disk]))
+        Exit::first(runs.chain(self.trouble.iter().map(|(exit, _)| *exit)))
     }
 
     fn object(&self, exit: Exit) -> Value {
@@ -115,8 +119,8 @@ impl Outcome {
             }),
         };
         object["exit_code"] = exit.code().into();
-        if !self.disk.is_empty() {
-            object["errors"] = self.disk.clone().into();
+        if !self.trouble.is_empty() {
+            object["errors"] = self.trouble.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>().into();
         }
         object
     }

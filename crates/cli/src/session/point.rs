@@ -78,7 +78,13 @@ impl PointRun<'_> {
         let lanes = self.lanes();
         let live = Arc::new(tokmark_drive::Live::new(lanes));
         let hook = hook(self.spec.measure.count_tokens, self.session.words.clone(), Arc::clone(&measured));
-        let options = Options { hook, secrets: self.session.place.secrets.clone(), ..Options::default() };
+        let usual = Options::default();
+        let options = Options {
+            capacity: self.session.environment.queue_capacity().unwrap_or(usual.capacity),
+            hook,
+            secrets: self.session.place.secrets.clone(),
+            ..usual
+        };
         let (sink, writer) = writer::start(self.dir.path(), options)?;
         let control = Control::default();
         self.session.interrupts.attach(&control);

@@ -48,7 +48,7 @@ const CHOICES: &[Choice] = &[
 ];
 
 /// Variables that begin like ours and are none of the spec's: what the house's tests and caches use.
-const RESERVED: &[&str] = &["TOKMARK_TEST", "TOKMARK_CACHE", "TOKMARK_STATE"];
+const RESERVED: &[&str] = &["TOKMARK_TEST", "TOKMARK_CACHE", "TOKMARK_LEFT_OUT"];
 
 impl Layers {
     /// Lays `settings` over each other; a later one wins over an earlier one of the same strength.

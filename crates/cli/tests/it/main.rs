@@ -1,7 +1,7 @@
 //! Tests of the command line, one binary. Those that need a service start one of `play`'s in this process.
 
 // Clippy knows test functions, but not the functions they share.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 mod aiperf;
 mod benchmark_config;

@@ -1,6 +1,7 @@
 //! The tool against targets that behave and targets that do not: exit code, error kind, files.
 
 mod bad_input;
+mod documented;
 mod faults;
 mod runs;
 

@@ -87,6 +87,19 @@ impl Reactor {
         self.in_flight -= 1;
         self.live().completed.add(1);
         self.pacer.completed(request, self.clock.now());
+        self.ask_pacer = true;
+        // Deadlines of attempts that have ended go as they come to the front, so that the queue stays as long as the load.
+        while let Some(&(_, slot, number)) = self.deadlines.front()
+            && !self.carries(slot, number)
+        {
+            self.deadlines.pop_front();
+        }
+    }
+
+    /// Whether the slot's connection carries attempt `number` now.
+    fn carries(&self, slot: usize, number: u64) -> bool {
+        let attempt = self.connections[slot].as_ref().and_then(|c| c.attempt.as_deref());
+        attempt.is_some_and(|a| a.record.attempt == number)
     }
 
     pub(super) fn never_sent(&mut self, unsent: Unsent) {
@@ -110,26 +123,18 @@ impl Reactor {
 
     /// Ends what has taken too long.
     pub(super) fn expire(&mut self, now: Micros) {
-        while let Some(&(deadline, slot, number)) = self.deadlines.front() {
-            let current = self.connections[slot].as_ref().and_then(|c| c.attempt.as_deref());
-            let same = current.is_some_and(|a| a.record.attempt == number);
-            if same && deadline > now {
-                break;
-            }
+        while let Some(&(_, slot, number)) = self.deadlines.front().filter(|d| d.0 <= now) {
             self.deadlines.pop_front();
-            if same {
+            if self.carries(slot, number) {
                 let asked = self.shared.timeout.unwrap_or(Micros::ZERO);
                 self.break_off(slot, FailureKind::Timeout, &format!("no complete reply within {asked}"));
             }
         }
-        while let Some(&(deadline, slot, generation)) = self.connect_deadlines.front() {
+        while let Some(&(_, slot, generation)) = self.connect_deadlines.front().filter(|d| d.0 <= now) {
+            self.connect_deadlines.pop_front();
             let pending = self.connections[slot].as_ref().is_some_and(|c| {
                 c.generation == generation && matches!(c.state, State::Connecting | State::Handshaking)
             });
-            if pending && deadline > now {
-                break;
-            }
-            self.connect_deadlines.pop_front();
             if pending {
                 let message = format!("no connection within {}", self.shared.connect_timeout);
                 self.break_off(slot, FailureKind::ConnectTimeout, &message);

@@ -282,3 +282,14 @@ fn a_warm_up_that_ends_by_time_hands_over_without_losing_a_request() {
     assert!(records.iter().any(|r| r.phase == Phase::Warmup));
     assert!(records.iter().all(|r| r.outcome.is_success()));
 }
+
+#[test]
+fn a_slot_freed_by_a_time_out_is_used_again() {
+    let peer = Peer::start(|_, stream, _| {
+        let _ = std::io::Read::read(stream, &mut [0]);
+        false
+    });
+    let run = Run { timeout: Some(Micros::from_millis(20)), ..Run::new(peer.url(), 1, 3) };
+    let (_, records, _) = run.go();
+    assert_eq!(records.iter().map(failed).collect::<Vec<_>>(), [FailureKind::Timeout; 3]);
+}

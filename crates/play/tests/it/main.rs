@@ -1,7 +1,7 @@
 //! The simulated server as a client meets it: over a plain socket, byte by byte.
 
 // A client that cannot do its part ends the test where it stands.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 mod client;
 mod faults;

@@ -1,7 +1,7 @@
 //! The tokenizer of a real model. `cargo xtask test` puts a `tokenizer.json` into its cache and names its folder in
 //! `TOKMARK_TEST_TOKENIZER`; without it these tests say so and return.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test binary
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stdout)] // a test binary
 
 use std::io::Write as _;
 use std::path::Path;

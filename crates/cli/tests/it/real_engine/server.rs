@@ -125,6 +125,7 @@ impl Drop for Server {
 }
 
 /// Says that a test did not run, to whoever ran the tests.
+#[expect(clippy::print_stderr, reason = "it is for the person who runs the tests")]
 fn leave_out(test: &str, why: &str) {
     eprintln!("left out: {test}: {why}");
     let Some(list) = std::env::var_os("TOKMARK_LEFT_OUT") else { return };
