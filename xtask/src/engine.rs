@@ -89,6 +89,9 @@ pub(crate) fn installed() -> Result<Engine, Box<dyn Error>> {
         fs::remove_dir_all(&engine.folder)?;
     }
     fs::create_dir_all(&engine.folder)?;
+    if !proc::found("npm") {
+        proc::install(&["npm"])?;
+    }
     install_python(&engine)?;
     install_tokenizer(&engine)?;
     make_model(&engine)?;
@@ -136,9 +139,6 @@ fn usable_python() -> Option<PathBuf> {
 }
 
 fn install_tokenizer(engine: &Engine) -> Outcome {
-    if !proc::found("npm") {
-        proc::install(&["npm"])?;
-    }
     let npm = engine.folder.join("npm");
     fs::create_dir_all(&npm)?;
     proc::run(

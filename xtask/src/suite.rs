@@ -61,7 +61,7 @@ fn prepare(tally: &mut Tally) -> Option<Engine> {
 fn run_tests(tally: &mut Tally, engine: Option<&Engine>) {
     let list = proc::target().join("left-out.txt");
     let _ = fs::remove_file(&list);
-    let mut cargo = proc::cargo(&["test", "--locked", "--workspace"]);
+    let mut cargo = proc::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
     cargo.env("TOKMARK_LEFT_OUT", &list);
     if let Some(engine) = engine {
         cargo.env("TOKMARK_TEST_ENGINE", &engine.folder).env("TOKMARK_TEST_TOKENIZER", &engine.tokenizer);

@@ -6,6 +6,7 @@ use crate::args::aiperf::ProfileArgs;
 use crate::environment::Environment;
 use crate::spec::keys;
 use crate::spec::layers::{self, Setting};
+use crate::spec::sweep::Requests;
 use crate::spec::{Origin, Sources, SpecError};
 use crate::tokenizer_home;
 
@@ -41,6 +42,7 @@ pub fn translate(args: &ProfileArgs, environment: &Environment) -> Result<Transl
     Ok(Translated {
         sources: Sources {
             base,
+            requests: Requests::AIPERF,
             flags: to.settings,
             in_cluster: environment.in_cluster,
             ..Sources::default()
@@ -91,7 +93,10 @@ fn defaults(args: &ProfileArgs, tokenizer: Tokenizer) -> Vec<Setting> {
     if !asked("concurrency") && !asked("request-rate") {
         values.push(("load.concurrency", json!(1)));
     }
-    if !asked("request-count") && !asked("benchmark-duration") {
+    let list = |name: &str| args.one(name).is_some_and(|levels| levels.contains(','));
+    // In a sweep each level has a number of its own.
+    let sweep = list("concurrency") || list("request-rate");
+    if !sweep && !asked("request-count") && !asked("benchmark-duration") {
         let concurrency: u64 = args.one("concurrency").and_then(|c| c.parse().ok()).unwrap_or(1);
         values.push(("load.requests", json!((2 * concurrency).max(10))));
     }

@@ -9,7 +9,8 @@ use tokmark::environment::Environment;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
-    // A parse error prints itself and ends with 2, help and version with 0: clap's codes are ours.
-    let cli = Cli::parse();
-    commands::run(cli, &arguments, Environment::of_this_process()).into()
+    match Cli::try_parse() {
+        Ok(cli) => commands::run(cli, &arguments, Environment::of_this_process()).into(),
+        Err(answer) => commands::not_parsed(&answer, &arguments).into(),
+    }
 }

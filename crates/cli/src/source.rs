@@ -7,6 +7,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::spec::layers::Setting;
 use crate::spec::preset::Preset;
+use crate::spec::sweep::Requests;
 use crate::spec::{Origin, Sources, SpecError};
 
 /// Reads what the arguments name.
@@ -42,6 +43,7 @@ pub fn sources(args: &SourceArgs, environment: &Environment) -> Result<Sources, 
         sets: args.set.clone(),
         flags,
         base: Vec::new(),
+        requests: Requests::OURS,
         in_cluster: environment.in_cluster,
     })
 }

@@ -173,12 +173,8 @@ impl Reactor {
             if self.finished && self.in_flight == 0 {
                 return Ok(());
             }
-            // What expired made room for the next start: nothing else would wake this thread for it.
+            // What ended just now without a wake-up (a time-out, a failed open) made room for the next start.
             if self.ask_pacer {
-                continue;
-            }
-            if self.ask_pacer {
-                // An attempt ended just now without a wake-up (a failed open, a time-out).
                 continue;
             }
             let next = [

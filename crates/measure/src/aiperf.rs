@@ -1,7 +1,7 @@
 //! AIPerf's own population: every valid attempt of the profiling phase, duration from first start to last content,
 //! linear percentiles, std with ddof 0. Never mixed with the window's numbers in one file.
 //!
-//! Source: shared/reference/aiperf.md §3–4 (AIPerf 0.13.0).
+//! Source: the installed package AIPerf 0.13.0; what differs from ours is in docs/aiperf.md.
 
 use serde::{Deserialize, Serialize};
 use tokmark_base::Micros;

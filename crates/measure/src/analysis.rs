@@ -73,9 +73,10 @@ pub fn analyse<I: Iterator<Item = Record>>(
     summary.censoring = populations.censoring;
     summary.tokens = populations.tokens;
     summary.finish_reasons = std::mem::take(&mut populations.finish_reasons);
-    let p99 = |s: &Summary, tag: &str, p: f64| s.metric(tag)?.values.as_ref()?.percentile(p)?.value.finite();
-    summary.client.read_lag_ms_p99 = p99(&summary, "read_lag", 99.0);
-    let ttft_ms_p50 = p99(&summary, "time_to_first_token", 50.0);
+    let percentile =
+        |s: &Summary, tag: &str, p: f64| s.metric(tag)?.values.as_ref()?.percentile(p)?.value.finite();
+    summary.client.read_lag_ms_p99 = percentile(&summary, "read_lag", 99.0);
+    let ttft_ms_p50 = percentile(&summary, "time_to_first_token", 50.0);
     summary.counts.missed_starts = missed(&mut populations, ttft_ms_p50);
     let release =
         Ranked::new(populations.release_delay.counts().map(|(us, n)| (us as f64 / 1e3, n)).collect());
@@ -87,6 +88,7 @@ pub fn analyse<I: Iterator<Item = Record>>(
         events_per_s: populations.events_per_s(),
         max_error_rate: options.max_error_rate,
         ttft_ms_p50,
+        latency_ms_p50: percentile(&summary, "request_latency", 50.0),
     });
     let aiperf = aiperf::population(&mut populations, header, facts.interrupted);
     Analysis { summary, aiperf }

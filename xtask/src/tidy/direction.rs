@@ -55,8 +55,25 @@ struct Dependency<'a> {
 }
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
-    let manifests = tree.files.iter().filter(|f| f.path.ends_with("/Cargo.toml") && f.room().is_some());
-    manifests.flat_map(check_manifest).collect()
+    let manifests: Vec<_> = tree.files.iter().filter(|f| f.path.ends_with("/Cargo.toml")).collect();
+    let rooms = manifests.iter().filter(|manifest| manifest.room().is_some());
+    let unused = manifests.iter().flat_map(|manifest| unused(tree, manifest));
+    rooms.flat_map(|manifest| check_manifest(manifest)).chain(unused).collect()
+}
+
+/// Dependencies that no file of the package names.
+fn unused(tree: &Tree, manifest: &SourceFile) -> Vec<Problem> {
+    let folder = manifest.path.trim_end_matches("Cargo.toml");
+    let sources: Vec<&str> =
+        tree.rust().filter(|file| file.path.starts_with(folder)).map(|file| file.text.as_str()).collect();
+    let is_named = |name: &str| {
+        let name = name.replace('-', "_");
+        sources
+            .iter()
+            .any(|text| text.contains(&format!("{name}::")) || text.contains(&format!("use {name}")))
+    };
+    let unused = dependencies(&manifest.text).into_iter().filter(|dependency| !is_named(dependency.name));
+    unused.map(|d| Problem::at(&manifest.path, d.line, format!("`{}` is not used", d.name))).collect()
 }
 
 fn check_manifest(manifest: &SourceFile) -> Vec<Problem> {
@@ -113,7 +130,15 @@ mod tests {
     fn problems(room: &str, dependencies: &str) -> Vec<String> {
         let path = format!("crates/{room}/Cargo.toml");
         let text = format!("[package]\nname = \"x\"\n\n[dependencies]\n{dependencies}");
-        check(&Tree::of(&[(&path, &text)])).into_iter().map(|p| p.text).collect()
+        let uses = format!("crates/{room}/src/lib.rs");
+        let source =
+            "use serde; use tokio; use zstd; use tokmark_base; use tokmark_record; use tokmark_measure;";
+        check(&Tree::of(&[(&path, &text), (&uses, source)])).into_iter().map(|p| p.text).collect()
+    }
+
+    #[test]
+    fn what_is_not_used_is_not_named() {
+        assert_eq!(problems("store", "# Fast.\nlibm = \"1\"\n"), ["`libm` is not used"]);
     }
 
     #[test]

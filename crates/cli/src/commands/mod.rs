@@ -23,6 +23,18 @@ pub struct Context {
     pub screen: Screen,
 }
 
+/// Help, the version, or what was wrong with the command line.
+pub fn not_parsed(answer: &clap::Error, arguments: &[String]) -> Exit {
+    // What cannot be printed has nobody to read it.
+    let _ = answer.print();
+    if !answer.use_stderr() {
+        return Exit::Good;
+    }
+    let screen = Screen::of_this_process(arguments.iter().any(|a| a == "--json"), false, false);
+    screen.object(&serde_json::json!({"error": answer.to_string(), "exit_code": Exit::Usage.code()}));
+    Exit::Usage
+}
+
 /// Does what was asked; a failure is printed here and becomes its exit code.
 pub fn run(cli: Cli, arguments: &[String], environment: Environment) -> Exit {
     let print = cli.verb.print();

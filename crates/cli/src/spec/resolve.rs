@@ -10,7 +10,7 @@ use crate::spec::benchmark_config;
 use crate::spec::keys::{self, Kind};
 use crate::spec::layers::{self, Layers, Setting};
 use crate::spec::preset::{CONCURRENCIES, Preset};
-use crate::spec::sweep::{self, Sweep};
+use crate::spec::sweep::{self, Requests, Sweep};
 use crate::spec::{Origin, Spec, SpecError};
 
 /// Everything a spec can come from. No ambient state: whoever calls has read files and environment already.
@@ -30,6 +30,8 @@ pub struct Sources {
     pub flags: Vec<Setting>,
     /// Settings below every layer a user can reach (AIPerf's own defaults under `tokmark aiperf`).
     pub base: Vec<Setting>,
+    /// How many requests a sweep point asks for if nobody says.
+    pub requests: Requests,
     /// Whether this process runs inside a Kubernetes cluster, where a URL needs no scheme.
     pub in_cluster: bool,
 }
@@ -88,7 +90,7 @@ impl Sources {
         settings.extend(self.flags.iter().cloned());
         settings.iter().try_for_each(judge)?;
         let layers = Layers::lay(settings)?;
-        let (sweep, points) = sweep::points(&layers)?;
+        let (sweep, points) = sweep::points(&layers, self.requests)?;
         let points = points
             .into_iter()
             .map(|point| self.finish(point.level, point.layers))

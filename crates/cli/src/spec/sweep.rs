@@ -51,15 +51,49 @@ pub struct PointLayers {
     pub layers: Layers,
 }
 
-/// Requests a sweep point asks for at least, if nobody says how many.
-const LEAST_REQUESTS: f64 = 100.0;
-/// Requests per unit of concurrency a sweep point asks for.
-const REQUESTS_PER_STREAM: f64 = 10.0;
-/// Seconds a point of a rate sweep lasts at least, where that is more than the least number of requests.
-const RATE_SECONDS: f64 = 30.0;
+/// How many requests a point asks for if nobody says how many.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Requests {
+    /// This many times the concurrency,
+    pub times: f64,
+    /// or enough for this many seconds at the rate,
+    pub seconds: f64,
+    /// but at least this many.
+    pub least: f64,
+    /// The same in words.
+    pub why: &'static str,
+}
+
+impl Requests {
+    /// Ours: ten times the concurrency or half a minute at the rate, at least a hundred.
+    pub const OURS: Self = Self {
+        times: 10.0,
+        seconds: 30.0,
+        least: 100.0,
+        why: "10x the concurrency or 30 s at the rate, at least 100",
+    };
+    /// AIPerf's: twice the concurrency, at least ten.
+    pub const AIPERF: Self = Self {
+        times: 2.0,
+        seconds: 0.0,
+        least: 10.0,
+        why: "2x the concurrency, at least 10, as AIPerf does",
+    };
+
+    fn at(self, axis: Axis, level: f64) -> u64 {
+        let wanted = level * if axis == Axis::Concurrency { self.times } else { self.seconds };
+        wanted.max(self.least).ceil() as u64
+    }
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self::OURS
+    }
+}
 
 /// Splits lists of levels into points.
-pub fn points(layers: &Layers) -> Result<(Option<Sweep>, Vec<PointLayers>), SpecError> {
+pub fn points(layers: &Layers, requests: Requests) -> Result<(Option<Sweep>, Vec<PointLayers>), SpecError> {
     let lists: Vec<Axis> = [Axis::Concurrency, Axis::Rate]
         .into_iter()
         .filter(|axis| matches!(layers.get(axis.path()), Some(Value::Array(_))))
@@ -79,8 +113,11 @@ pub fn points(layers: &Layers) -> Result<(Option<Sweep>, Vec<PointLayers>), Spec
     };
     let levels: Vec<f64> = values.iter().filter_map(Value::as_f64).collect();
     check(axis, &levels, values, layers)?;
-    let points =
-        values.iter().zip(&levels).map(|(value, level)| point(layers, axis, value, *level)).collect();
+    let points = values
+        .iter()
+        .zip(&levels)
+        .map(|(value, level)| point(layers, axis, value, *level, requests))
+        .collect();
     Ok((Some(Sweep { axis, levels }), points))
 }
 
@@ -104,7 +141,7 @@ fn check(axis: Axis, levels: &[f64], values: &[Value], layers: &Layers) -> Resul
     Ok(())
 }
 
-fn point(layers: &Layers, axis: Axis, value: &Value, level: f64) -> PointLayers {
+fn point(layers: &Layers, axis: Axis, value: &Value, level: f64, requests: Requests) -> PointLayers {
     let mut layers = layers.clone();
     let origin = layers.origin(axis.path()).cloned().unwrap_or(Origin::Default);
     let mut put = |path: &str, value: Value, origin: Origin| {
@@ -113,15 +150,10 @@ fn point(layers: &Layers, axis: Axis, value: &Value, level: f64) -> PointLayers 
     put(axis.path(), value.clone(), origin);
     let asked = |path: &str| layers.get(path).is_some_and(|v| !v.is_null());
     if !asked("load.requests") && !asked("load.duration") {
-        let (requests, why) = match axis {
-            Axis::Concurrency => (level * REQUESTS_PER_STREAM, "10x the level, at least 100"),
-            Axis::Rate => (level * RATE_SECONDS, "30 s at this rate, at least 100"),
-        };
-        let requests = requests.max(LEAST_REQUESTS).ceil() as u64;
         layers.put(&Setting {
             path: vec!["load".to_owned(), "requests".to_owned()],
-            value: requests.into(),
-            origin: Origin::Derived(why),
+            value: requests.at(axis, level).into(),
+            origin: Origin::Derived(requests.why),
         });
     }
     PointLayers { level: Some(level), layers }

@@ -1,5 +1,11 @@
 //! `tokmark aiperf profile` takes what existing scripts pass and does the same job.
 
+use clap::Parser;
+use tokmark::aiperf::translate;
+use tokmark::args::aiperf::AiperfVerb;
+use tokmark::args::{Cli, Verb};
+use tokmark::environment::Environment;
+
 use crate::target::{MODEL, serve};
 use crate::tool::{Said, command, run};
 
@@ -84,6 +90,39 @@ fn the_same_seed_sends_the_same_prompts_in_two_invocations() {
     };
     assert_eq!(plan("7"), plan("7"));
     assert_ne!(plan("7"), plan("8"));
+}
+
+#[test]
+fn aiperfs_defaults_hold_under_its_verb() {
+    let points = |args: &str| {
+        let words =
+            "tokmark aiperf profile -m x --tokenizer builtin".split(' ').chain(args.split_whitespace());
+        let Verb::Aiperf(args) = Cli::try_parse_from(words).unwrap().verb else { panic!("not aiperf") };
+        let AiperfVerb::Profile(args) = &args.verb;
+        translate(args, &Environment::default()).unwrap().sources.resolve().unwrap().points
+    };
+    let requests = |args: &str| {
+        points(args).iter().map(|p| p.spec.load.requests.unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(requests(""), ["10"]);
+    assert_eq!(requests("--concurrency 20"), ["40"]);
+    assert_eq!(requests("--concurrency 1,20"), ["10", "40"]);
+    assert_eq!(requests("--num-requests 7"), ["7"]);
+    let spec = points("--request-rate 5 --concurrency 4 --benchmark-grace-period inf").remove(0).spec;
+    assert_eq!(
+        (spec.load.rate, spec.load.max_concurrency, spec.load.concurrency),
+        (Some(5.0), Some(4), None)
+    );
+    assert!(!spec.target.streaming && !spec.target.ignore_eos && !spec.gate.enabled);
+    assert_eq!((spec.workload.isl, spec.workload.osl, spec.workload.entries), (550, None, Some(100)));
+    assert_eq!(spec.target.url, ["http://localhost:8000"]);
+    assert_eq!(spec.target.body_options("x").max_tokens_field, "max_completion_tokens");
+    let spec = points("--endpoint-type completions --endpoint v1/completions --api-key k --streaming")
+        .remove(0)
+        .spec;
+    assert_eq!(spec.target.path.as_deref(), Some("/v1/completions"));
+    assert_eq!(spec.target.body_options("x").max_tokens_field, "max_tokens");
+    assert_eq!(spec.target.headers["Authorization"], "Bearer k");
 }
 
 #[test]

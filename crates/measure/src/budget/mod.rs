@@ -29,6 +29,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) events_per_s: Option<f64>,
     /// Median TTFT, milliseconds.
     pub(crate) ttft_ms_p50: Option<f64>,
+    /// Median request latency, milliseconds.
+    pub(crate) latency_ms_p50: Option<f64>,
 }
 
 impl Evidence<'_> {

@@ -37,6 +37,7 @@ fn judged(summary: &Summary, facts: &RunFacts) -> Vec<(Code, Severity)> {
         events_per_s: Some(10_000.0),
         max_error_rate: None,
         ttft_ms_p50: Some(100.0),
+        latency_ms_p50: Some(1_000.0),
     });
     verdict.warnings.iter().map(|w| (w.code, w.severity)).collect()
 }
@@ -65,10 +66,14 @@ fn each_rule_breaks_alone() {
         (|s| s.client.loop_utilisation_ratio[0] = 0.9, C::LoopBusy, D),
         (|s| s.client.cpu_steal_ratio = Some(0.2), C::CpuSteal, D),
         (|s| s.client.psi_cpu_some_ratio = Some(0.7), C::CpuPressure, D),
-        (|s| s.client.read_lag_ms_p99 = Some(1.1), C::ReadLag, D),
+        (|s| s.client.read_lag_ms_p99 = Some(50.1), C::ReadLag, D),
         (|s| s.client.open_fds_max = Some(19_500), C::FdsNearLimit, D),
         (|s| s.client.clock_steps = Some(1), C::ClockStep, D),
-        (|s| s.censoring = Censoring { events: 100, censored: 13, closing: 2, share_ratio: None }, C::Censored, D),
+        (
+            |s| s.censoring = Censoring { events: 100, censored: 13, closing: 2, share_ratio: None },
+            C::Censored,
+            D,
+        ),
         (|s| s.counts.lost = 1, C::RecordsLost, I),
         (|s| s.counts.succeeded = 0, C::NoSuccess, I),
         (|s| s.counts.failed = 30, C::ErrorRate, D),
@@ -99,7 +104,7 @@ fn just_below_nothing_breaks() {
             // Waits half as long as it works, and not more.
             s.client.loop_utilisation_ratio = vec![0.8];
             s.client.runqueue_wait_ratio = vec![0.4];
-            s.client.read_lag_ms_p99 = Some(1.0);
+            s.client.read_lag_ms_p99 = Some(50.0);
             s.censoring = Censoring { events: 100, censored: 12, closing: 2, share_ratio: None };
             s.load.asked_concurrency = Some(8);
             s.load.achieved_concurrency = Some(7.6);
@@ -121,6 +126,7 @@ fn the_worst_comes_first_and_decides() {
         events_per_s: Some(10_000.0),
         max_error_rate: None,
         ttft_ms_p50: None,
+        latency_ms_p50: None,
     });
     assert_eq!(verdict.state, State::Invalid);
     assert_eq!(verdict.warnings[0].code, Code::RecordsLost);
@@ -156,6 +162,7 @@ fn connections_that_are_never_reused_are_named_and_a_burst_is_not() {
             events_per_s: Some(10_000.0),
             max_error_rate: None,
             ttft_ms_p50: None,
+            latency_ms_p50: None,
         };
         records::connections(&evidence).map(|w| w.code)
     };

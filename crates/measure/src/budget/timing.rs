@@ -39,11 +39,11 @@ pub(super) fn dispatch_delay(e: &Evidence<'_>) -> Option<Warning> {
 /// User stamps lag behind the kernel's.
 pub(super) fn read_lag(e: &Evidence<'_>) -> Option<Warning> {
     let seen = e.summary.client.read_lag_ms_p99?;
-    let allowed = e.limit_ms(limit::READ_LAG_MS, limit::READ_LAG_OF_TTFT);
+    let allowed = limit::READ_LAG_MS.max(e.latency_ms_p50.unwrap_or(0.0) * limit::READ_LAG_OF_LATENCY);
     let words = Words {
         code: Code::ReadLag,
         unit: "ms",
-        effect: "events without a kernel stamp of their own look later than they arrived",
+        effect: "replies are seen late: their slots stand idle, and events of that time share one stamp",
         fix: "raise --reactors, or give the client a core of its own",
     };
     (seen > allowed).then(|| {

@@ -1,6 +1,6 @@
 //! AIPerf's command line: the flags that are done, the flags that are known and not done, each in a table.
 //!
-//! Source: `aiperf profile --help` of 0.13.0 (reference/aiperf.md §1.2); what scripts pass: §4.6.
+//! Source: `aiperf profile --help` of 0.13.0, and the flags that published sweep scripts pass.
 
 pub mod unsupported;
 

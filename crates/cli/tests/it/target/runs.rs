@@ -190,6 +190,20 @@ fn without_a_url_a_simulated_engine_is_measured_and_it_says_so() {
 }
 
 #[test]
+fn an_open_loop_may_ask_for_more_requests_than_files_may_be_open() {
+    let server = serve(Vec::new());
+    let out = tempfile::tempdir().unwrap();
+    let line = format!(
+        "ulimit -n 128; exec {} bench {} --rate 1000 --requests 300 --isl 8 --osl 2 --validity report --out {}",
+        env!("CARGO_BIN_EXE_tokmark"),
+        server.url(),
+        out.path().display()
+    );
+    let said = Said::of(&std::process::Command::new("bash").args(["-c", &line]).output().unwrap());
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+}
+
+#[test]
 fn every_way_to_load_runs() {
     let server = serve(Vec::new());
     for args in [
