@@ -125,7 +125,7 @@ impl Tally {
         println!("{:>7} packages in Cargo.lock", locked_packages());
         if !self.left_out.is_empty() {
             println!("\nleft out:");
-            self.left_out.iter().for_each(|line| println!("  {line}"));
+            self.left_out.iter().for_each(|line| println!("  {}", line.replace('\n', "\n  ")));
         }
         if self.failed.is_empty() {
             println!("\nevery test that ran has passed");

@@ -13,7 +13,7 @@ use tokmark_record::{Cut, FailureKind, Read, Record, Sink};
 use tokmark_workload::{Next, Pacer, Release};
 
 use crate::clock::{KernelClock, WallClock};
-use crate::connection::{Attempt, Connection, State};
+use crate::connection::{Attempt, Connection, Inbound, State};
 use crate::ending::connect_failure;
 use crate::job::Shared;
 use crate::live::Lane;
@@ -284,10 +284,10 @@ impl Reactor {
         };
         self.live().sent.add(1);
         let attempt = Box::new(Attempt {
+            inbound: Inbound::default(),
             record,
             bytes: prepared.bytes,
             handed: 0,
-            loose_bytes: 0,
             reopened: false,
             deadline,
         });
@@ -431,23 +431,26 @@ impl Reactor {
             return;
         };
         let progress = connection.reader.feed(bytes);
-        attempt.bytes = Vec::new();
-        let record = &mut attempt.record;
-        record.bytes_received += bytes.len() as u64;
-        if progress.head {
-            record.headers_us = Some(kernel.unwrap_or(user));
-        }
-        attempt.loose_bytes += n as u32;
-        if progress.events > 0 {
-            let sent = record.sent_us.unwrap_or(user);
-            if record.reads.is_empty() {
-                record.reads.0.reserve(record.asked.osl.map_or(4, |osl| osl.min(4_096) as usize + 4));
+        let inbound = &mut attempt.inbound;
+        if !inbound.begun {
+            inbound.begun = true;
+            inbound.reads.reserve(attempt.record.asked.osl.map_or(4, |osl| osl.min(4_096) as usize + 4));
+            // A server may answer before it has the whole request; the rest is still sent.
+            if attempt.record.sent_end_us.is_some() {
+                attempt.bytes = Vec::new();
             }
-            record.reads.0.push(Read {
+        }
+        inbound.bytes += bytes.len() as u64;
+        inbound.loose_bytes += n as u32;
+        if progress.head {
+            attempt.record.headers_us = Some(kernel.unwrap_or(user));
+        }
+        if progress.events > 0 {
+            inbound.reads.push(Read {
                 user,
                 kernel,
-                open: open.max(sent).min(user),
-                bytes: std::mem::take(&mut attempt.loose_bytes),
+                open: open.max(inbound.sent).min(user),
+                bytes: std::mem::take(&mut inbound.loose_bytes),
                 events: progress.events,
                 content: progress.content,
                 tail: progress.tail && boundary,
@@ -478,11 +481,11 @@ impl Reactor {
         if let Some(connection) = self.connections[slot].as_mut() {
             let progress = connection.reader.close();
             if let (true, Some(attempt)) = (progress.events > 0, connection.attempt.as_deref_mut()) {
-                attempt.record.reads.0.push(Read {
+                attempt.inbound.reads.push(Read {
                     user: now,
                     kernel: None,
                     open: connection.empty_at.min(now),
-                    bytes: std::mem::take(&mut attempt.loose_bytes),
+                    bytes: std::mem::take(&mut attempt.inbound.loose_bytes),
                     events: progress.events,
                     content: progress.content,
                     tail: false,

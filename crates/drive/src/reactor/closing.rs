@@ -16,7 +16,8 @@ impl Reactor {
         let Some(connection) = self.connections[slot].as_mut() else { return };
         let reply = connection.reader.take();
         let Some(attempt) = connection.attempt.take() else { return self.close(slot) };
-        let mut record = attempt.record;
+        let all_sent = attempt.record.sent_end_us.is_some();
+        let mut record = attempt.into_record();
         record.ended_us = Some(now);
         crate::ending::take_over(&mut record, &reply);
         let outcome = match &reply.failure {
@@ -24,7 +25,7 @@ impl Reactor {
             Some(f) => failure(f.kind, &f.message, &self.shared.secrets),
         };
         record.text = reply.text;
-        if reply.keep_alive && reply.failure.is_none() && attempt.handed > 0 {
+        if reply.keep_alive && reply.failure.is_none() && all_sent {
             connection.used = true;
             connection.state = State::Idle;
             self.idle[usize::from(connection.target)].push(slot);
@@ -48,7 +49,7 @@ impl Reactor {
         let reply = connection.reader.take();
         self.close(slot);
         if let Some(attempt) = attempt {
-            let mut record = attempt.record;
+            let mut record = attempt.into_record();
             if pending {
                 record.connect = Some(stamps);
             }
