@@ -33,10 +33,10 @@ impl fmt::Display for Secret {
 /// `text` with every occurrence of each secret replaced by `***`. Secrets shorter than four characters are left: hiding
 /// those would garble ordinary words and they protect nothing.
 pub fn mask(text: &str, secrets: &[Secret]) -> String {
-    secrets
-        .iter()
-        .filter(|s| s.0.len() >= 4)
-        .fold(text.to_owned(), |text, secret| text.replace(&secret.0, "***"))
+    let mut secrets: Vec<&str> = secrets.iter().map(|s| s.0.as_str()).filter(|s| s.len() >= 4).collect();
+    // Of a secret that begins another one, masked first, the other's rest would stay.
+    secrets.sort_unstable_by_key(|s| std::cmp::Reverse(s.len()));
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
 #[cfg(test)]
@@ -47,6 +47,7 @@ mod tests {
     fn never_shown() {
         let s = Secret::new("sk-12345");
         assert_eq!(format!("{s} {s:?}"), "*** Secret(***)");
-        assert_eq!(mask("bad key sk-12345!", &[s]), "bad key ***!");
+        assert_eq!(mask("bad key sk-12345!", &[s.clone()]), "bad key ***!");
+        assert_eq!(mask("sk-12345-more", &[s, Secret::new("sk-12345-more")]), "***", "the longer one first");
     }
 }

@@ -26,7 +26,7 @@ pub fn translate(args: &ProfileArgs, environment: &Environment) -> Result<Transl
     if !args.unsupported.is_empty() {
         let names: Vec<String> = args.unsupported.iter().map(|name| format!("--{name}")).collect();
         return Err(refused(format!(
-            "not supported: {} (AIPerf has it, tokmark does not do it yet)\nhint: leave it out; `tokmark aiperf profile --help` lists what is done",
+            "AIPerf flag not supported: {} (AIPerf or an earlier version of it has it, tokmark does not do it yet)\nhint: leave it out; `tokmark aiperf profile --help` lists what is done",
             names.join(", ")
         )));
     }
@@ -201,6 +201,10 @@ impl Translation<'_> {
             ("warmup-request-count", "load.warmup"),
         ] {
             let Some(text) = self.args.one(theirs) else { continue };
+            if theirs == "benchmark-grace-period" && !self.args.has("benchmark-duration") {
+                self.notes.push("--benchmark-grace-period without --benchmark-duration: every request is waited for, as AIPerf does".to_owned());
+                continue;
+            }
             let text = match (theirs, text) {
                 ("warmup-request-count", "0") => continue,
                 ("warmup-request-count", count) => count.to_owned(),

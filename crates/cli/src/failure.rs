@@ -1,6 +1,7 @@
 //! What ends a command before its own end: a message for people and the exit code that says of what kind it is.
 
 use tokmark_drive::DriveError;
+use tokmark_drive::gate::GateError;
 use tokmark_store::StoreError;
 
 use crate::exit::Exit;
@@ -52,6 +53,8 @@ impl Failure {
 
 fn drive_exit(error: &DriveError) -> Exit {
     match error {
+        // The target is fine; which of its models is meant was not said.
+        DriveError::Gate(GateError::ModelUnclear { served, .. }) if served.len() > 1 => Exit::Usage,
         DriveError::Dns { .. } | DriveError::Gate(_) => Exit::Target,
         DriveError::System { .. } => Exit::Internal,
         _ => Exit::Usage,

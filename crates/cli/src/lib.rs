@@ -16,6 +16,7 @@ pub mod failure;
 pub mod machine;
 pub mod masked;
 pub mod screen;
+pub mod secret_fields;
 pub mod session;
 pub mod source;
 pub mod spec;

@@ -1,6 +1,15 @@
 //! The one place that prints: results on stdout, everything for people on stderr when `--json` asks for one object.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether something asked for on stdout did not get there. There is one stdout a process, so there is one of these.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether a result could not be printed; it was said on stderr when it happened, and the process must not end with 0.
+pub fn lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
 
 /// Where text goes, and in what dress.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +28,8 @@ pub struct Screen {
 impl Screen {
     /// What this process's streams allow. `no_color` is whether `NO_COLOR` is set to anything.
     pub fn of_this_process(json: bool, quiet: bool, no_color: bool) -> Self {
-        let out = if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
-        Self { json, quiet, live: std::io::stderr().is_terminal() && !quiet, colour: out && !no_color }
+        let out = if json { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+        Self { json, quiet, live: io::stderr().is_terminal() && !quiet, colour: out && !no_color }
     }
 
     /// The result, as people read it: stdout, or stderr beside `--json`.
@@ -28,14 +37,14 @@ impl Screen {
         if self.json {
             print_err(text);
         } else {
-            print_out(text);
+            print_out(text, Loss::IfRefused);
         }
     }
 
     /// The result, as programs read it: one object on stdout.
     pub fn object(&self, value: &serde_json::Value) {
         if self.json {
-            print_out(&format!("{value:#}\n"));
+            print_out(&format!("{value:#}\n"), Loss::Always);
         }
     }
 
@@ -59,13 +68,45 @@ impl Screen {
     }
 }
 
-// A reader that went away (`tokmark … | head`) must not become a panic: what cannot be printed is dropped.
-fn print_out(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// Which failure of stdout loses a result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    /// Any: a program reads it.
+    Always,
+    /// All but a reader that went away (`tokmark … | head`): a person who saw enough.
+    IfRefused,
 }
 
+fn print_out(text: &str, loss: Loss) {
+    let mut out = io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        out_failed(&error, loss);
+    }
+}
+
+fn out_failed(error: &io::Error, loss: Loss) {
+    if loss == Loss::IfRefused && error.kind() == ErrorKind::BrokenPipe {
+        return;
+    }
+    // Said once: what follows on the same stdout fails for the same reason.
+    if !LOST.swap(true, Ordering::Relaxed) {
+        print_err(&format!(
+            "error: the result could not be printed on stdout: {error}\nhint: send stdout to where it can be written; what a run measured is in its directory\n"
+        ));
+    }
+}
+
+/// Prints help, the version, or what was wrong with the command line, each where it belongs.
+pub fn answer(answer: &clap::Error) {
+    if let Err(error) = answer.print()
+        && !answer.use_stderr()
+    {
+        out_failed(&error, Loss::IfRefused);
+    }
+}
+
+// What stderr does not take has nowhere else to go.
 fn print_err(text: &str) {
-    let mut err = std::io::stderr().lock();
+    let mut err = io::stderr().lock();
     let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }

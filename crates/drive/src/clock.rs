@@ -21,7 +21,7 @@ impl WallClock {
     /// A clock whose t = 0 is now.
     pub fn start() -> Self {
         let anchor = Anchor::take();
-        Self { epoch_ns: anchor.monotonic_ns, epoch_unix_ns: anchor.monotonic_ns + anchor.offset_ns }
+        Self { epoch_ns: anchor.monotonic, epoch_unix_ns: anchor.monotonic + anchor.offset }
     }
 
     /// Nanoseconds since the Unix epoch at t = 0: the run's one wall-clock anchor.
@@ -45,14 +45,18 @@ impl Clock for WallClock {
     }
 }
 
+/// Anchors are taken at least this often while a run goes on (METHOD: every second).
+const ANCHOR_EVERY_NS: i64 = 1_000_000_000;
+
 /// A pair of clock readings: (monotonic, realtime, monotonic), the middle of the outer two against the inner one.
 #[derive(Clone, Copy, Debug)]
 struct Anchor {
-    monotonic_ns: i64,
-    /// realtime − monotonic.
-    offset_ns: i64,
-    /// Half the distance of the outer readings: the offset is known to within this.
-    slack_ns: i64,
+    /// CLOCK_MONOTONIC, nanoseconds.
+    monotonic: i64,
+    /// realtime − monotonic, nanoseconds.
+    offset: i64,
+    /// Half the distance of the outer readings, nanoseconds: the offset is known to within this.
+    slack: i64,
 }
 
 impl Anchor {
@@ -60,11 +64,11 @@ impl Anchor {
     fn take() -> Self {
         let mut best = Self::take_once();
         for _ in 0..3 {
-            if best.slack_ns <= 1_000 {
+            if best.slack <= 1_000 {
                 break;
             }
             let again = Self::take_once();
-            if again.slack_ns < best.slack_ns {
+            if again.slack < best.slack {
                 best = again;
             }
         }
@@ -76,11 +80,11 @@ impl Anchor {
         let real = realtime_ns();
         let after = monotonic_ns();
         let middle = before + (after - before) / 2;
-        Self { monotonic_ns: middle, offset_ns: real - middle, slack_ns: (after - before) / 2 }
+        Self { monotonic: middle, offset: real - middle, slack: (after - before) / 2 }
     }
 
     fn agrees_with(&self, other: &Self) -> bool {
-        (self.offset_ns - other.offset_ns).abs() <= STEP_NS + self.slack_ns + other.slack_ns
+        (self.offset - other.offset).abs() <= STEP_NS + self.slack + other.slack
     }
 }
 
@@ -101,18 +105,24 @@ impl KernelClock {
 
     /// Maps a kernel CLOCK_REALTIME stamp.
     pub(crate) fn map(&self, kernel_unix_ns: i64) -> Micros {
-        self.wall.of_monotonic(kernel_unix_ns - self.last.offset_ns)
+        self.wall.of_monotonic(kernel_unix_ns - self.last.offset)
     }
 
     /// Takes a new anchor and compares. Call it after a stamp was mapped and before it is relied upon.
     pub(crate) fn confirm(&mut self) {
         let now = Anchor::take();
         if !now.agrees_with(&self.last) {
-            let span =
-                (self.wall.of_monotonic(self.last.monotonic_ns), self.wall.of_monotonic(now.monotonic_ns));
+            let span = (self.wall.of_monotonic(self.last.monotonic), self.wall.of_monotonic(now.monotonic));
             self.steps.push(span);
         }
         self.last = now;
+    }
+
+    /// [`KernelClock::confirm`] if the last anchor is old.
+    pub(crate) fn confirm_if_old(&mut self, now: Micros) {
+        if self.wall.monotonic_of(now) - self.last.monotonic > ANCHOR_EVERY_NS {
+            self.confirm();
+        }
     }
 
     /// Whether a stamp taken at `user` can be trusted, by everything known now.
@@ -145,8 +155,8 @@ mod tests {
     fn a_step_drops_the_stamps_between_the_anchors_that_disagree() {
         let wall = WallClock { epoch_ns: 0, epoch_unix_ns: 0 };
         let mut clock = KernelClock::new(wall);
-        clock.last = Anchor { offset_ns: clock.last.offset_ns + 5_000_000, ..clock.last };
-        let at = wall.of_monotonic(clock.last.monotonic_ns);
+        clock.last = Anchor { offset: clock.last.offset + 5_000_000, ..clock.last };
+        let at = wall.of_monotonic(clock.last.monotonic);
         assert!(clock.trusts(at));
         clock.confirm();
         assert!(!clock.trusts(at));

@@ -62,10 +62,7 @@ pub enum DriveError {
         hint: &'static str,
     },
     /// More streams than this process may open.
-    #[error(
-        "{streams} streams at once need {needed} open files, and this process may have {limit}\n\
-         hint: lower the concurrency to {fits} or raise the limit (ulimit -n {needed})"
-    )]
+    #[error("{} need {needed} open files, and this process may have {limit}\nhint: {}", at_once(*streams), more_files(*fits, *needed))]
     FileLimit {
         /// Streams asked for.
         streams: u64,
@@ -87,6 +84,21 @@ pub enum DriveError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+fn at_once(streams: u64) -> String {
+    match streams {
+        // The least an open loop without a cap is asked to fit.
+        0 | 1 => "one stream and the files of the run itself".to_owned(),
+        streams => format!("{streams} streams at once and the files of the run itself"),
+    }
+}
+
+fn more_files(fits: u64, needed: u64) -> String {
+    match fits {
+        0 => format!("raise the limit (ulimit -n {needed})"),
+        fits => format!("lower the concurrency to {fits} or raise the limit (ulimit -n {needed})"),
+    }
 }
 
 impl DriveError {

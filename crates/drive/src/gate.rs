@@ -95,7 +95,7 @@ pub enum GateError {
         served: Vec<String>,
     },
     /// No model was named and the server does not serve exactly one.
-    #[error("target {url} serves {}\nhint: name the model with -m", list(served))]
+    #[error("target {url} serves {}\nhint: {}", list(served), if served.is_empty() { "wait until a model is registered (--wait 300s)" } else { "name the model with -m" })]
     ModelUnclear {
         /// The base URL.
         url: String,
@@ -142,7 +142,7 @@ fn list(served: &[String]) -> String {
 
 fn suggestion(model: &str, served: &[String]) -> String {
     let near = tokmark_base::nearest::nearest(model, served.iter().map(String::as_str));
-    match near.or(served.first().map(String::as_str)) {
+    match near.or_else(|| served.first().map(String::as_str)) {
         Some(name) => format!("-m {name}"),
         None => "wait until a model is registered (--wait 300s)".to_owned(),
     }
@@ -243,6 +243,7 @@ fn instances(body: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for an answer that could have failed")]
     fn reply(status: u16, body: &str) -> Result<ProbeReply, ProbeError> {
         Ok(ProbeReply { status, body: body.as_bytes().to_vec() })
     }

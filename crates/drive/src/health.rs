@@ -48,6 +48,7 @@ pub(crate) fn start(
 ) -> io::Result<Sampler> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
+    let threads = shared.live.lanes.iter().map(|lane| schedstat(lane.thread.get())).collect();
     let mut watch = Watch {
         clock,
         shared,
@@ -55,6 +56,7 @@ pub(crate) fn start(
         sink,
         fd_limit,
         base: Kernel::read(),
+        threads,
         stalls: 0,
         stall_max: Micros::ZERO,
     };
@@ -70,6 +72,8 @@ struct Watch {
     sink: Box<dyn Sink>,
     fd_limit: u64,
     base: Kernel,
+    /// What each reactor's thread had used when the run began: (on a core, waiting for one), µs.
+    threads: Vec<Option<(u64, u64)>>,
     stalls: u64,
     stall_max: Micros,
 }
@@ -111,33 +115,43 @@ impl Watch {
         put("in_flight", live.in_flight() as f64);
         put("reopened", live.total(|l| &l.reopened) as f64);
         put("connections", live.total(|l| &l.connections) as f64);
-        put("clock_steps", live.total(|l| &l.clock_steps) as f64);
+        // Every reactor sees the same steps.
+        put("clock_steps", live.lanes.iter().map(|l| l.clock_steps.get()).max().unwrap_or(0) as f64);
         put("stalls", self.stalls as f64);
         put("stall_max_us", self.stall_max.0 as f64);
         put("fd_limit", self.fd_limit as f64);
         for (k, lane) in live.lanes.iter().enumerate() {
             put(&format!("reactor{k}_wall_us"), at.0 as f64);
             if let Some((ran, waited)) = schedstat(lane.thread.get()) {
-                lane.busy_us.set(ran);
-                put(&format!("reactor{k}_busy_us"), ran as f64);
-                put(&format!("reactor{k}_runqueue_wait_us"), waited as f64);
+                // Opening connections came before t = 0 and is no part of the run.
+                let (ran_before, waited_before) = self.threads.get(k).copied().flatten().unwrap_or_default();
+                put(&format!("reactor{k}_busy_us"), ran.saturating_sub(ran_before) as f64);
+                put(&format!("reactor{k}_runqueue_wait_us"), waited.saturating_sub(waited_before) as f64);
             }
         }
         let kernel = Kernel::read();
         for (name, now, base) in [
-            ("cpu_steal_us", kernel.steal_us, self.base.steal_us),
-            ("cpu_throttled_us", kernel.throttled_us, self.base.throttled_us),
-            ("psi_cpu_some_us", kernel.pressure_us, self.base.pressure_us),
+            ("cpu_steal_us", kernel.steal, self.base.steal),
+            ("cpu_throttled_us", kernel.throttled, self.base.throttled),
+            ("psi_cpu_some_us", kernel.pressure, self.base.pressure),
         ] {
             if let (Some(now), Some(base)) = (now, base) {
                 put(name, now.saturating_sub(base) as f64);
             }
         }
-        if let Ok(files) = fs::read_dir("/proc/self/fd") {
-            put("open_fds", files.count() as f64);
+        if let Some(files) = open_files() {
+            put("open_fds", files as f64);
         }
         self.stall_max = Micros::ZERO;
         self.sink.sample(Sample { at_us: at, source: "client".to_owned(), values });
+    }
+}
+
+/// Files this process has open: the size of the directory since Linux 6.2, else its entries, which costs a walk.
+fn open_files() -> Option<u64> {
+    match fs::metadata("/proc/self/fd").ok()?.len() {
+        0 => Some(fs::read_dir("/proc/self/fd").ok()?.count() as u64),
+        n => Some(n),
     }
 }
 
@@ -150,18 +164,18 @@ fn schedstat(thread: u64) -> Option<(u64, u64)> {
 
 /// Counters of the machine and of this process's control group, µs since boot.
 struct Kernel {
-    steal_us: Option<u64>,
-    throttled_us: Option<u64>,
-    pressure_us: Option<u64>,
+    steal: Option<u64>,
+    throttled: Option<u64>,
+    pressure: Option<u64>,
 }
 
 impl Kernel {
     fn read() -> Self {
         let text = |path: &str| fs::read_to_string(path).ok();
         Self {
-            steal_us: text("/proc/stat").as_deref().and_then(steal_us),
-            throttled_us: throttled_us(),
-            pressure_us: text("/proc/pressure/cpu").as_deref().and_then(pressure_us),
+            steal: text("/proc/stat").as_deref().and_then(steal_us),
+            throttled: throttled_us(),
+            pressure: text("/proc/pressure/cpu").as_deref().and_then(pressure_us),
         }
     }
 }

@@ -51,12 +51,17 @@ pub struct Job {
     pub keep_text: bool,
     /// Prefix of every `x-request-id`.
     pub run_id: String,
+    /// Connections to open before t = 0, for each reactor; `None`: as many as can be in flight at once. A server with a thread a
+    /// connection is held up by idle ones, so a load opens no more than its first starts need.
+    pub open_ahead: Option<u64>,
     /// An attempt that takes longer than this, counted from its release, has failed.
     pub timeout: Option<Micros>,
     /// A connection that takes longer than this has failed.
     pub connect_timeout: Micros,
     /// After the last start, wait this long and cut what is left; `None` waits for everything.
     pub grace: Option<Micros>,
+    /// The measured part lasts at least this long, and the grace period begins no earlier than its end.
+    pub duration: Option<Micros>,
     /// The same after an interrupt.
     pub interrupt_grace: Micros,
     /// What must not appear in any record.
@@ -71,9 +76,11 @@ pub(crate) struct Shared {
     pub(crate) body: BodyOptions,
     pub(crate) keep_text: bool,
     pub(crate) run_id: String,
+    pub(crate) open_ahead: Option<u64>,
     pub(crate) timeout: Option<Micros>,
     pub(crate) connect_timeout: Micros,
     pub(crate) grace: Option<Micros>,
+    pub(crate) duration: Option<Micros>,
     pub(crate) interrupt_grace: Micros,
     pub(crate) secrets: Vec<Secret>,
     pub(crate) attempts: AtomicU64,
@@ -158,9 +165,11 @@ pub fn run(
         body,
         keep_text,
         run_id,
+        open_ahead: job.open_ahead,
         timeout,
         connect_timeout: job.connect_timeout,
         grace: job.grace,
+        duration: job.duration,
         interrupt_grace: job.interrupt_grace,
         secrets: job.secrets,
         attempts: AtomicU64::new(0),

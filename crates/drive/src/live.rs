@@ -23,8 +23,6 @@ pub struct Lane {
     pub reopened: Counter,
     /// Connections opened.
     pub connections: Counter,
-    /// Time spent not waiting for events, µs.
-    pub busy_us: Counter,
     /// Kernel id of the thread; 0 until it runs.
     pub thread: Counter,
     /// Wall-clock steps seen.

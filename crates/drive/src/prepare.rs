@@ -48,7 +48,9 @@ impl Preparer {
         let round = Arc::new(AtomicU64::new(0));
         let current = Arc::clone(&round);
         let thread = std::thread::Builder::new().name("tokmark-prepare".into()).spawn(move || {
+            // Dropped in this order when the thread ends, however it ends: the queue closes, then the bell rings.
             let bell = RingOnExit(bell);
+            let give = give;
             for (round, request) in asked {
                 if round != current.load(Ordering::Acquire) {
                     continue;

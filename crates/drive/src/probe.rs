@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use tokmark_base::Micros;
+use tokmark_base::{Clock, Micros};
 use tokmark_wire::http::{Piece, ResponseReader, encode_request};
 use tokmark_wire::message;
 use tokmark_wire::url::Url;
 
 use crate::DriveError;
+use crate::clock::WallClock;
 use crate::target::{Trust, address_of};
 
 /// The largest body kept.
@@ -56,7 +57,7 @@ pub enum ProbeError {
     Broken(String),
 }
 
-/// Asks `method` for `path` of a target and waits for the whole reply, at most `timeout` for each step.
+/// Asks `method` for `path` of a target and waits for the whole reply, at most `timeout` for it and for each step before.
 pub fn request(
     method: &str,
     url: &Url,
@@ -80,17 +81,26 @@ pub fn request(
         .map_err(|e| setup(DriveError::Header { reason: e.to_string() }))?;
     let message = [head.as_slice(), body].concat();
     match trust.pair(url).map_err(setup)? {
-        None => exchange(&mut stream, &message),
+        None => exchange(&mut stream, &message, timeout),
         Some((config, name)) => {
             let tls =
                 rustls::ClientConnection::new(config, name).map_err(|e| ProbeError::Broken(e.to_string()))?;
-            exchange(&mut rustls::StreamOwned::new(tls, stream), &message)
+            exchange(&mut rustls::StreamOwned::new(tls, stream), &message, timeout)
         }
     }
 }
 
-fn exchange(stream: &mut (impl Read + Write), message: &[u8]) -> Result<ProbeReply, ProbeError> {
+fn exchange(
+    stream: &mut (impl Read + Write),
+    message: &[u8],
+    timeout: Micros,
+) -> Result<ProbeReply, ProbeError> {
+    let clock = WallClock::start();
     let broken = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::InvalidData => {
+            let tls = e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            ProbeError::Broken(tls.map_or_else(|| e.to_string(), crate::tls::describe))
+        }
         std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
             ProbeError::Broken("no reply in time".to_owned())
         }
@@ -107,6 +117,9 @@ fn exchange(stream: &mut (impl Read + Write), message: &[u8]) -> Result<ProbeRep
             Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => 0,
             other => other.map_err(broken)?,
         };
+        if clock.now() > timeout {
+            return Err(ProbeError::Broken(format!("no whole reply within {timeout}")));
+        }
         if n == 0 {
             reader.close().map_err(ProbeError::Broken)?;
             break;

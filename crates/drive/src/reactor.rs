@@ -8,9 +8,9 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier, OnceLock};
 
-use tokmark_base::{Clock, Micros};
+use tokmark_base::{Clock, Micros, Phase};
 use tokmark_record::{Cut, FailureKind, Read, Record, Sink};
-use tokmark_workload::{Next, Pacer, Release};
+use tokmark_workload::{Next, Pacer, Release, Unsent};
 
 use crate::clock::{KernelClock, WallClock};
 use crate::connection::{Attempt, Connection, Inbound, State};
@@ -29,8 +29,26 @@ const READ_BYTES: usize = 64 * 1024;
 /// Bodies made ahead of need, at least; more where more streams start at once.
 const AHEAD: u64 = 64;
 
+/// How long to wait for room in a sink that is full.
+const ROOM_AGAIN: Micros = Micros::from_millis(5);
+
+/// A kernel stamp this far on the wrong side of what is known is no stamp of these bytes: a retransmission filled a hole in front of
+/// segments stamped earlier, or the wall clock was stepped.
+const STAMP_NOISE: Micros = Micros(200);
+
 mod closing;
 mod opening;
+
+/// When the bytes of one read arrived, as far as can be told.
+#[derive(Clone, Copy)]
+struct Arrival {
+    user: Micros,
+    kernel: Option<Micros>,
+    /// The socket was empty then.
+    open: Micros,
+    /// The connection it was read from.
+    generation: u32,
+}
 
 pub(crate) struct Reactor {
     shared: Arc<Shared>,
@@ -54,6 +72,10 @@ pub(crate) struct Reactor {
     /// (deadline, slot, attempt), nearly in order.
     deadlines: VecDeque<(Micros, usize, u64)>,
     connect_deadlines: VecDeque<(Micros, usize, u32)>,
+    /// Due before a stop, never let go, not yet handed over.
+    unsent: VecDeque<Unsent>,
+    /// The first measured start.
+    measured_from: Option<Micros>,
     in_flight: u64,
     /// Something happened that the pacer may answer with a release.
     ask_pacer: bool,
@@ -107,6 +129,8 @@ impl Reactor {
             waiting: VecDeque::new(),
             deadlines: VecDeque::new(),
             connect_deadlines: VecDeque::new(),
+            unsent: VecDeque::new(),
+            measured_from: None,
             in_flight: 0,
             ask_pacer: true,
             due: None,
@@ -142,6 +166,13 @@ impl Reactor {
         for connection in self.connections.iter_mut().flatten() {
             connection.empty_at = Micros(i64::MIN / 4);
         }
+        // These were on the time line before the start.
+        self.connect_deadlines.clear();
+        for (slot, connection) in self.connections.iter().enumerate() {
+            if let Some(c) = connection.as_ref().filter(|c| c.state != State::Idle) {
+                self.connect_deadlines.push_back((self.shared.connect_timeout, slot, c.generation));
+            }
+        }
         opened?;
         self.turn_until_done()
     }
@@ -169,9 +200,13 @@ impl Reactor {
                     return Err(io::Error::other("the thread that prepares request bodies has died"));
                 }
             }
+            self.kernel.confirm_if_old(now);
             self.expire(now);
-            if self.finished && self.in_flight == 0 {
-                return Ok(());
+            if self.finished {
+                self.hand_over_unsent();
+                if self.in_flight == 0 && self.unsent.is_empty() {
+                    return Ok(());
+                }
             }
             // What ended just now without a wake-up (a time-out, a failed open) made room for the next start.
             if self.ask_pacer {
@@ -182,6 +217,7 @@ impl Reactor {
                 self.deadlines.front().map(|d| d.0),
                 self.connect_deadlines.front().map(|d| d.0),
                 self.cut_at.map(|c| c.0),
+                (!self.unsent.is_empty()).then(|| now + ROOM_AGAIN),
             ];
             let next = next.into_iter().flatten().min();
             // A time already past fires at once; 0 would disarm.
@@ -196,18 +232,16 @@ impl Reactor {
             return;
         }
         if self.interrupts == 0 {
-            let unsent = self.pacer.stop(now);
-            let waiting: Vec<_> = self.waiting.drain(..).collect();
-            for (release, _) in waiting {
-                self.in_flight -= 1;
-                self.live().completed.add(1);
-                self.never_sent(release);
-            }
-            unsent.into_iter().for_each(|u| self.never_sent(u));
+            self.unsent.extend(self.pacer.stop(now));
+            self.unsent.extend(self.pacer.unsent());
+            self.give_up_waiting();
             self.finished = true;
         }
         let grace = if seen > 1 { Micros::ZERO } else { self.shared.interrupt_grace };
-        self.cut_at = Some((now + grace, Cut::Interrupt));
+        let at = now + grace;
+        if self.cut_at.is_none_or(|(earlier, _)| at < earlier) {
+            self.cut_at = Some((at, Cut::Interrupt));
+        }
         self.interrupts = seen;
     }
 
@@ -226,6 +260,9 @@ impl Reactor {
                 Next::Release(release) => {
                     self.in_flight += 1;
                     self.live().released.add(1);
+                    if release.phase == Phase::Profiling && self.measured_from.is_none() {
+                        self.measured_from = Some(release.intended.unwrap_or(now));
+                    }
                     self.ask_ahead();
                     if self.waiting.is_empty()
                         && let Some(prepared) = self.take_body(release.request)
@@ -239,8 +276,11 @@ impl Reactor {
                 Next::Wait { until } => return until,
                 Next::Finished => {
                     self.finished = true;
-                    self.pacer.unsent().into_iter().for_each(|u| self.never_sent(u));
-                    self.cut_at = self.shared.grace.map(|grace| (now + grace, Cut::Grace));
+                    self.unsent.extend(self.pacer.unsent());
+                    // The last start of an open loop may lie long before the end of the measured part.
+                    let measured_end = self.measured_from.zip(self.shared.duration).map(|(from, d)| from + d);
+                    let from = measured_end.map_or(now, |end| end.max(now));
+                    self.cut_at = self.shared.grace.map(|grace| (from + grace, Cut::Grace));
                     return None;
                 }
             }
@@ -393,7 +433,7 @@ impl Reactor {
 
     /// One read: stamps first, then parsing.
     fn read(&mut self, slot: usize) {
-        let Some(connection) = self.connections[slot].as_mut() else { return };
+        let Some(connection) = self.connections[slot].as_ref() else { return };
         let result = socket::receive(connection.fd(), &mut self.buffer);
         let user = self.clock.now();
         let (n, stamp) = match result {
@@ -402,29 +442,56 @@ impl Reactor {
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => return,
             Err(e) => return self.broken(slot, FailureKind::ReceiveFailed, &e),
         };
-        let kernel = stamp.map(|ns| self.kernel.map(ns).min(user));
         let drained = n < self.buffer.len();
-        // Not reported by the last wake-up: it was empty then. Otherwise: empty since its own last draining read.
-        let silent = self.silent_wake + 1 == self.wake && connection.wake < self.silent_wake;
-        let open = if silent { connection.empty_at.max(self.silent_at) } else { connection.empty_at };
-        connection.wake = self.wake;
-        if drained {
-            connection.empty_at = kernel.unwrap_or(open);
-        }
+        let arrival = self.arrival(slot, user, stamp, drained);
+        let Some(connection) = self.connections[slot].as_mut() else { return };
         let mut boundary = drained;
+        let mut goodbye = false;
         if let Some(tls) = connection.tls.as_deref_mut() {
             self.plain.clear();
             if let Err(e) = tls.receive(&self.buffer[..n], &mut self.plain) {
-                return self.break_off(slot, FailureKind::Tls, &e.to_string());
+                return self.break_off(slot, FailureKind::Tls, &crate::tls::describe(&e));
             }
             boundary &= tls.at_boundary();
+            goodbye = tls.peer_has_closed();
             if connection.state == State::Handshaking {
                 return self.handshake(slot);
             }
         }
+        self.take_in(slot, n, arrival, boundary);
+        // Whether an attempt went on, ended or there was none: nothing more will come.
+        let generation = arrival.generation;
+        if goodbye && self.connections[slot].as_ref().is_some_and(|c| c.generation == generation) {
+            self.peer_closed(slot);
+        }
+    }
+
+    /// When the bytes just read arrived, as far as can be told.
+    fn arrival(&mut self, slot: usize, user: Micros, stamp: Option<i64>, drained: bool) -> Arrival {
+        let (wake, silent_at, silent_wake) = (self.wake, self.silent_at, self.silent_wake);
+        let kernel = stamp.map(|ns| self.kernel.map(ns));
+        let Some(connection) = self.connections[slot].as_mut() else {
+            return Arrival { user, kernel: None, open: user, generation: 0 };
+        };
+        // Not reported by the last wake-up: it was empty then. Otherwise: empty since its own last draining read.
+        let silent = silent_wake + 1 == wake && connection.wake < silent_wake;
+        let open = if silent { connection.empty_at.max(silent_at) } else { connection.empty_at };
+        let possible = |at: &Micros| *at + STAMP_NOISE >= open && *at <= user + STAMP_NOISE;
+        let kernel = kernel.filter(possible).map(|at| at.min(user));
+        connection.wake = wake;
+        if drained {
+            connection.empty_at = kernel.unwrap_or(open);
+        }
+        Arrival { user, kernel, open, generation: connection.generation }
+    }
+
+    /// Feeds what was read to the attempt it belongs to.
+    fn take_in(&mut self, slot: usize, n: usize, arrival: Arrival, boundary: bool) {
+        let Arrival { user, kernel, open, .. } = arrival;
+        let Some(connection) = self.connections[slot].as_mut() else { return };
         let bytes = if connection.tls.is_some() { &self.plain[..] } else { &self.buffer[..n] };
         let Some(attempt) = connection.attempt.as_deref_mut() else {
-            // Bytes nobody asked for (a TLS session ticket has no plaintext and is fine).
+            // Bytes nobody asked for. (A TLS session ticket has no plaintext and is fine.)
             if !bytes.is_empty() {
                 self.close(slot);
             }
@@ -484,7 +551,7 @@ impl Reactor {
                 attempt.inbound.reads.push(Read {
                     user: now,
                     kernel: None,
-                    open: connection.empty_at.min(now),
+                    open: attempt.inbound.sent.min(now),
                     bytes: std::mem::take(&mut attempt.inbound.loose_bytes),
                     events: progress.events,
                     content: progress.content,

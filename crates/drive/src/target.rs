@@ -181,13 +181,6 @@ impl TargetSpec {
         headers
     }
 
-    /// Reactor threads for a load of at most `streams` at once (`None`: unbounded) on a machine of `cores`: as asked, else one for
-    /// every 512 streams, and never more than half the cores, so that the client leaves room for what it shares them with.
-    pub fn reactors_for(&self, streams: Option<u64>, cores: u32) -> u32 {
-        let useful = streams.map_or(u64::MAX, |n| n.div_ceil(512)).clamp(1, 64) as u32;
-        self.reactors.unwrap_or_else(|| useful.min(cores / 2)).max(1)
-    }
-
     /// What certificates are trusted.
     pub fn trust(&self) -> Trust {
         Trust { ca_file: self.ca_file.clone() }
@@ -238,12 +231,20 @@ impl Trust {
     }
 }
 
-/// The first address of a URL's host.
+/// How long one of several addresses may take to accept a connection before the next is tried.
+const ADDRESS_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// The first address of a URL's host that accepts a connection (`localhost` may name ::1 before 127.0.0.1 while the service
+/// listens on one of them only); the first of all if none does, whose refusal is then the answer.
 pub(crate) fn address_of(url: &Url) -> Result<std::net::SocketAddr, DriveError> {
     let dns = |reason: String| DriveError::Dns { url: url.to_string(), host: url.host().to_owned(), reason };
-    (url.host(), url.port())
-        .to_socket_addrs()
-        .map_err(|e| dns(e.to_string()))?
-        .next()
+    let addresses: Vec<_> =
+        (url.host(), url.port()).to_socket_addrs().map_err(|e| dns(e.to_string()))?.collect();
+    let accepts =
+        |a: &&std::net::SocketAddr| std::net::TcpStream::connect_timeout(a, ADDRESS_PATIENCE).is_ok();
+    let answering = if addresses.len() > 1 { addresses.iter().find(accepts) } else { None };
+    answering
+        .or_else(|| addresses.first())
+        .copied()
         .ok_or_else(|| dns("the name exists without an address".to_owned()))
 }

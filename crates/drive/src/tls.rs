@@ -39,16 +39,42 @@ pub(crate) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>,
     Ok(Arc::new(config))
 }
 
+/// A TLS failure in words a person can act on.
+pub(crate) fn describe(error: &rustls::Error) -> String {
+    use rustls::{CertificateError, Error, InvalidMessage};
+    let what = match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::MessageTooLarge) => {
+            return "the peer does not speak TLS on this port; is the URL's scheme http?".to_owned();
+        }
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the server's certificate is signed by an authority this machine does not trust"
+        }
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "the server's certificate has expired"
+        }
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "the server's certificate is for another name than the URL's host",
+        Error::InvalidCertificate(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "the server presents a certificate authority's own certificate (basicConstraints CA:TRUE) as its server certificate"
+        }
+        other => return other.to_string(),
+    };
+    format!("{what}; --ca-file names the authorities to trust ({error})")
+}
+
 /// One TLS connection and the place of its record boundaries.
 pub(crate) struct Tls {
     connection: ClientConnection,
     records: RecordBoundary,
+    /// The peer has sent close_notify.
+    closed: bool,
 }
 
 impl Tls {
     pub(crate) fn new(config: &Arc<ClientConfig>, name: &ServerName<'static>) -> Result<Self, rustls::Error> {
         let connection = ClientConnection::new(Arc::clone(config), name.clone())?;
-        Ok(Self { connection, records: RecordBoundary::default() })
+        Ok(Self { connection, records: RecordBoundary::default(), closed: false })
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -59,9 +85,11 @@ impl Tls {
     pub(crate) fn receive(&mut self, mut cipher: &[u8], plain: &mut Vec<u8>) -> Result<(), rustls::Error> {
         self.records.pass(cipher);
         while !cipher.is_empty() {
-            // Reading from a slice cannot fail; a full inner buffer is emptied by the processing below.
-            let _ = self.connection.read_tls(&mut cipher);
-            self.connection.process_new_packets()?;
+            // Nothing is taken any more once the peer has said that it closes; what follows that belongs to no one.
+            if !matches!(self.connection.read_tls(&mut cipher), Ok(1..)) {
+                break;
+            }
+            self.closed |= self.connection.process_new_packets()?.peer_has_closed();
             let mut chunk = [0_u8; 4096];
             while let Ok(n) = self.connection.reader().read(&mut chunk) {
                 if n == 0 {
@@ -71,6 +99,11 @@ impl Tls {
             }
         }
         Ok(())
+    }
+
+    /// Whether the peer has said that nothing more will come.
+    pub(crate) fn peer_has_closed(&self) -> bool {
+        self.closed
     }
 
     /// Whether the ciphertext so far ends exactly at the end of a record.

@@ -5,10 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 use tokmark_base::Micros;
-use tokmark_record::{Record, RunHeader};
+use tokmark_record::{FailureKind, Record, RunHeader};
 
 use crate::attempt::Scratch;
 use crate::catalogue::METRICS;
+use crate::failures::kind_name;
 use crate::metric::{Kind, Metric, Unit, Value};
 use crate::pool::Side;
 use crate::population::{Populations, Which};
@@ -102,7 +103,7 @@ impl AiperfStats {
 pub struct AiperfError {
     /// HTTP status; 499 for cancelled requests.
     pub code: Option<u16>,
-    /// The kind of failure.
+    /// The reason phrase of a reply that is no success, else our kind of failure.
     #[serde(rename = "type")]
     pub kind: String,
     /// The server's or system's own words.
@@ -221,7 +222,7 @@ pub(crate) fn population(
             .into_iter()
             .map(|row| AiperfError {
                 code: row.status,
-                kind: row.kind,
+                kind: refusal(&row.kind, row.status).map_or(row.kind, str::to_owned),
                 message: row.message,
                 count: row.count,
             })
@@ -231,6 +232,45 @@ pub(crate) fn population(
         was_cancelled,
     }
 }
+
+/// What AIPerf's files call a failure: the reason phrase of a reply that is no success (AIPerf takes it from the status
+/// line), else our own kind.
+pub fn error_type(kind: FailureKind, status: Option<u16>) -> String {
+    let kind = kind_name(kind);
+    refusal(&kind, status).map_or(kind, str::to_owned)
+}
+
+/// The reason phrase (RFC 9110 §15, RFC 6585) where the status is what failed.
+fn refusal(kind: &str, status: Option<u16>) -> Option<&'static str> {
+    let status = status.filter(|_| kind.starts_with("http_") || kind == "redirect")?;
+    REASONS.iter().find(|(code, _)| *code == status).map(|(_, reason)| *reason)
+}
+
+const REASONS: [(u16, &str); 23] = [
+    (301, "Moved Permanently"),
+    (302, "Found"),
+    (303, "See Other"),
+    (307, "Temporary Redirect"),
+    (308, "Permanent Redirect"),
+    (400, "Bad Request"),
+    (401, "Unauthorized"),
+    (402, "Payment Required"),
+    (403, "Forbidden"),
+    (404, "Not Found"),
+    (405, "Method Not Allowed"),
+    (408, "Request Timeout"),
+    (409, "Conflict"),
+    (413, "Content Too Large"),
+    (415, "Unsupported Media Type"),
+    (422, "Unprocessable Entity"),
+    (424, "Failed Dependency"),
+    (429, "Too Many Requests"),
+    (500, "Internal Server Error"),
+    (501, "Not Implemented"),
+    (502, "Bad Gateway"),
+    (503, "Service Unavailable"),
+    (504, "Gateway Timeout"),
+];
 
 fn scalar(x: f64) -> AiperfStats {
     AiperfStats { avg: Some(x), ..AiperfStats::default() }

@@ -48,7 +48,8 @@ pub fn analyse<I: Iterator<Item = Record>>(
     for sample in samples {
         health.add(sample);
     }
-    let mut populations = Populations::new(frame);
+    let due_from = (window.truncated_attempts > 0).then_some(frame.start);
+    let mut populations = Populations::new(frame, due_from);
     for record in records() {
         populations.add(&record, &mut scratch);
     }

@@ -97,6 +97,13 @@ impl Attempt<'_> {
         self.record.intended_us.map(|t| t.0)
     }
 
+    /// When it was due: as the plan wanted it (open loop), else its release (closed loop), else its first action. Decides
+    /// which window it belongs to; `None` if it had neither.
+    pub fn due(&self) -> Option<i64> {
+        let r = self.record;
+        r.intended_us.or(r.released_us).or(r.acted_us).map(|t| t.0)
+    }
+
     /// The first content event of a stream; `None` without streaming, where it says nothing about a first token.
     pub fn first(&self) -> Option<Event> {
         self.events.first().copied().filter(|_| self.record.streamed)

@@ -15,7 +15,7 @@ pub struct RunFacts {
     pub interrupted: bool,
     /// Shape of the load.
     pub load: LoadKind,
-    /// Requests of the measured phase in the plan, if it is a number.
+    /// Requests of the measured phase in the plan, if it is a number: not if a duration may end the phase before.
     pub planned: Option<u64>,
     /// Attempts started, all phases; `None`: as the last health sample says, else the number of records.
     pub issued: Option<u64>,
@@ -25,7 +25,7 @@ pub struct RunFacts {
     pub asked_rate_per_s: Option<f64>,
     /// Concurrency asked for (closed loop) or the cap (open loop).
     pub asked_concurrency: Option<u64>,
-    /// Length of the asked linear ramp at the start of the measured phase.
+    /// Length of the asked linear ramp, from the start of the run (t = 0).
     pub ramp_us: Option<Micros>,
     /// Whether `--warmup auto` was asked for.
     pub warmup_auto: bool,

@@ -6,13 +6,18 @@ use tokmark_record::Sample;
 
 use crate::summary::ClientHealth;
 
+/// The latest value of each counter, and when it was read.
+type Latest = BTreeMap<String, (i64, f64)>;
+
 /// Reads the series once.
 #[derive(Clone, Debug)]
 pub struct Health {
     start_us: i64,
-    /// Counters as they stood when the window opened (all 0 at t = 0).
-    base: (i64, BTreeMap<String, f64>),
-    last: Option<(i64, BTreeMap<String, f64>)>,
+    /// Counters as they stood when the window opened (all 0 at t = 0) …
+    base: Latest,
+    /// … and as they were last seen. A sample need not hold every counter: the last one is taken when the reactors'
+    /// threads, and with them the kernel's counts, are gone.
+    last: Latest,
     samples: u64,
     stall_max_us: Option<f64>,
     queue_len_max: Option<f64>,
@@ -24,8 +29,8 @@ impl Health {
     pub fn new(start_us: i64) -> Self {
         Self {
             start_us,
-            base: (0, BTreeMap::new()),
-            last: None,
+            base: Latest::new(),
+            last: Latest::new(),
             samples: 0,
             stall_max_us: None,
             queue_len_max: None,
@@ -47,41 +52,46 @@ impl Health {
         // What a descriptor count or a queue reached before the window still tells how near the limit is.
         most(&mut self.open_fds_max, "open_fds");
         most(&mut self.queue_len_max, "queue_len");
-        if sample.at_us.0 <= self.start_us {
-            self.base = (sample.at_us.0, sample.values.clone());
-        } else {
+        let at = sample.at_us.0;
+        let before = at <= self.start_us;
+        if !before {
             most(&mut self.stall_max_us, "stall_max_us");
         }
-        self.last = Some((sample.at_us.0, sample.values));
+        for (name, value) in sample.values {
+            if before {
+                self.base.insert(name.clone(), (at, value));
+            }
+            self.last.insert(name, (at, value));
+        }
     }
 
     /// The last value of a counter, from the run's very start.
     pub fn total(&self, name: &str) -> Option<u64> {
-        let x = *self.last.as_ref()?.1.get(name)?;
+        let (_, x) = *self.last.get(name)?;
         (x >= 0.0).then_some(x as u64)
+    }
+
+    /// By how much a counter grew since the window opened, and over how many microseconds.
+    fn growth_over(&self, name: &str) -> Option<(f64, i64)> {
+        let (at, now) = self.last.get(name)?;
+        let (from, base) = self.base.get(name).copied().unwrap_or_default();
+        Some(((now - base).max(0.0), at - from))
     }
 
     /// What a counter grew by since the window opened.
     fn growth(&self, name: &str) -> Option<f64> {
-        let now = self.last.as_ref()?.1.get(name)?;
-        Some((now - self.base.1.get(name).unwrap_or(&0.0)).max(0.0))
+        self.growth_over(name).map(|(growth, _)| growth)
     }
 
     /// A counter's growth per microsecond of wall time.
     fn share(&self, name: &str) -> Option<f64> {
-        let wall = self.last.as_ref()?.0 - self.base.0;
-        (wall > 0).then_some(())?;
-        Some(self.growth(name)? / wall as f64)
+        let (growth, wall) = self.growth_over(name)?;
+        (wall > 0).then(|| growth / wall as f64)
     }
 
     /// One value per reactor, as far as they are numbered without a hole.
     fn per_reactor(&self, of: &str) -> Vec<f64> {
-        (0..)
-            .map_while(|k| {
-                let wall = self.growth(&format!("reactor{k}_wall_us")).filter(|w| *w > 0.0)?;
-                Some(self.growth(&format!("reactor{k}_{of}"))? / wall)
-            })
-            .collect()
+        (0..).map_while(|k| self.share(&format!("reactor{k}_{of}"))).collect()
     }
 
     /// The result. `cores` turns stolen time into a share of this machine's.
@@ -149,5 +159,22 @@ mod tests {
         assert_eq!(h.queue_len_max, Some(3));
         assert_eq!(h.psi_cpu_some_ratio, None);
         assert_eq!(health.total("lost"), Some(4));
+    }
+
+    #[test]
+    fn the_reactors_last_word_stands_though_their_threads_are_gone_at_the_end() {
+        let mut health = Health::new(1_000_000);
+        for (at, busy, waited) in [(1, 900_000.0, 100_000.0), (3, 2_700_000.0, 300_000.0)] {
+            let reactor =
+                [("reactor0_busy_us", busy), ("reactor0_runqueue_wait_us", waited), ("issued", 5.0)];
+            health.add(sample(at, &reactor));
+        }
+        // By the last sample the kernel no longer knows the thread.
+        health.add(sample(4, &[("reactor0_wall_us", 4e6), ("issued", 9.0), ("cpu_steal_us", 300_000.0)]));
+        let h = health.finish(1);
+        assert_eq!(h.loop_utilisation_ratio, [0.9]);
+        assert_eq!(h.runqueue_wait_ratio, [0.1]);
+        assert_eq!(h.cpu_steal_ratio, Some(0.075));
+        assert_eq!(health.total("issued"), Some(9));
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Ends {
 #[derive(Debug)]
 pub(crate) struct Populations {
     frame: Frame,
+    /// Attempts due before this are outside, if `--warmup auto` cut the start-up off; else every measured one is inside.
+    due_from: Option<i64>,
     pools: Vec<[Pool; 3]>,
     window: Sums,
     aiperf: Sums,
@@ -95,10 +97,11 @@ struct Differences {
 pub(crate) const TEMPLATE_TOKENS: f64 = 40.0;
 
 impl Populations {
-    /// Empty, for this window.
-    pub(crate) fn new(frame: Frame) -> Self {
+    /// Empty, for this window; attempts due before `due_from` are outside.
+    pub(crate) fn new(frame: Frame, due_from: Option<i64>) -> Self {
         Self {
             frame,
+            due_from,
             pools: METRICS.iter().map(|_| <[Pool; 3]>::default()).collect(),
             window: Sums::default(),
             aiperf: Sums::default(),
@@ -130,8 +133,8 @@ impl Populations {
     }
 
     fn measured(&mut self, a: &Attempt<'_>) {
-        // What never started belongs to the window it was due in.
-        let inside = a.record.acted_us.is_none_or(|t| t.0 >= self.frame.start);
+        // METHOD: intended start (closed loop: release) in the window, whether it was queued since or never started.
+        let inside = self.due_from.is_none_or(|from| a.due().is_none_or(|due| due >= from));
         if inside {
             self.count_end(a);
             self.started(a);

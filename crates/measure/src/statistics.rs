@@ -44,6 +44,9 @@ pub(crate) fn distribution(faces: &Faces, infinite: u64, unit: Unit) -> Option<D
     let finite_only = |x: Option<f64>| {
         if infinite > 0 { Some(Amount::INFINITE) } else { x.map(shown) }
     };
+    // Which side lies outside depends on what is better: a latency's worst values are its largest, a speed's its smallest.
+    let low = [at.min(), worst.min(), best.min()].into_iter().flatten().reduce(f64::min);
+    let high = [at.max(), worst.max(), best.max()].into_iter().flatten().reduce(f64::max);
     Some(Distribution {
         n,
         infinite,
@@ -51,7 +54,9 @@ pub(crate) fn distribution(faces: &Faces, infinite: u64, unit: Unit) -> Option<D
         mean: finite_only(at.mean()),
         std: at.std(1).filter(|_| infinite == 0).map(|x| x / unit.divisor()),
         min: Some(at.min().map_or(Amount::INFINITE, shown)),
+        min_bound: low.filter(|low| at.min().is_some_and(|min| *low < min)).map(shown),
         max: finite_only(at.max()),
+        max_bound: high.filter(|high| infinite == 0 && at.max().is_some_and(|max| *high > max)).map(shown),
         percentiles,
     })
 }
@@ -88,5 +93,25 @@ mod tests {
         assert_eq!(d.percentile(99.0).unwrap().value, Amount(5.0));
         assert_eq!(d.percentile(99.0).unwrap().bound, Some(Amount(2.0)));
         assert_eq!(distribution(&Faces::default(), 0, Unit::Millis), None);
+    }
+
+    #[test]
+    fn no_percentile_lies_outside_of_what_min_and_max_say() {
+        let [slow, at, fast] = [[100.0, 90.0], [140.0, 120.0], [186.0, 150.0]].map(|v| ranked(&v));
+        for bounds in [(slow.clone(), fast.clone()), (fast, slow)] {
+            // First a speed, whose worst values are its smallest, then a latency.
+            let faces = Faces { at: at.clone(), bounds: Some(bounds), bounded: 2 };
+            let d = distribution(&faces, 0, Unit::TokensPerSecondPerUser).unwrap();
+            assert_eq!((d.max, d.max_bound), (Some(Amount(140.0)), Some(Amount(186.0))));
+            assert_eq!((d.min, d.min_bound), (Some(Amount(120.0)), Some(Amount(90.0))));
+            for q in &d.percentiles {
+                for x in [Some(q.value), q.bound].into_iter().flatten() {
+                    assert!((90.0..=186.0).contains(&x.0), "{q:?}");
+                }
+            }
+            assert_eq!(distribution(&faces, 1, Unit::TokensPerSecondPerUser).unwrap().max_bound, None);
+        }
+        let exact = distribution(&Faces { at, ..Faces::default() }, 0, Unit::Tokens).unwrap();
+        assert_eq!((exact.min_bound, exact.max_bound), (None, None));
     }
 }

@@ -241,7 +241,8 @@ impl MetricSummary {
 }
 
 /// Statistics of many values. Percentiles are nearest rank and pessimistic where events were censored; mean, std, min and
-/// max go by the stamps.
+/// max go by the stamps, and where a censored value may lie beyond min or max, their bounds say how far: no percentile lies
+/// outside of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Distribution {
@@ -262,9 +263,15 @@ pub struct Distribution {
     /// Smallest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<Amount>,
+    /// How small the smallest may be, where that is below `min`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_bound: Option<Amount>,
     /// Largest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<Amount>,
+    /// How large the largest may be, where that is above `max`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bound: Option<Amount>,
     /// Percentiles, ascending.
     pub percentiles: Vec<Percentile>,
 }
@@ -287,7 +294,7 @@ impl Distribution {
 pub struct Percentile {
     /// Which: 50, 99.9.
     pub p: f64,
-    /// Its value; where `bound` is there, the pessimistic one of two bounds (the upper one of a latency).
+    /// Its value; where `bound` is there, the pessimistic one of two bounds: the upper one of a latency, the lower one of a speed.
     pub value: Amount,
     /// The optimistic bound, where censored events touch this percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,13 +6,16 @@ use tokmark_record::{Count, CountSource, Record};
 
 use crate::spec::CountTokens;
 
+/// The number of tokens of a text; `None` if the tokenizer cannot split it.
+pub type Counter<'a> = dyn Fn(&str) -> Option<u32> + 'a;
+
 /// Counts the tokens of `record`. `counter` counts a text under the chosen tokenizer; needed for `tokenizer` only.
 ///
 /// - `server`: `usage.completion_tokens` and `usage.prompt_tokens`.
 /// - `tokenizer`: the reply's output text plus its reasoning text, each counted alone (AIPerf's default); the input is
 ///   the plan's own count, made with the same tokenizer.
 /// - `events`: content events of a streamed reply; the input is the plan's own count.
-pub fn assign(record: &mut Record, mode: CountTokens, counter: Option<&dyn Fn(&str) -> u32>) {
+pub fn assign(record: &mut Record, mode: CountTokens, counter: Option<&Counter<'_>>) {
     let count = |tokens, source| Count { tokens, source };
     let text = record.text.take();
     let planned = record.asked.isl.map(|n| count(n, CountSource::Tokenizer));
@@ -24,9 +27,9 @@ pub fn assign(record: &mut Record, mode: CountTokens, counter: Option<&dyn Fn(&s
             record.input = server(record.usage.and_then(|u| u.prompt));
         }
         CountTokens::Tokenizer => {
-            let words = text.as_ref().zip(counter).map(|(text, counter)| {
-                let of = |s: &str| if s.is_empty() { 0 } else { counter(s) };
-                (of(&text.output), of(&text.reasoning))
+            let words = text.as_ref().zip(counter).and_then(|(text, counter)| {
+                let of = |s: &str| if s.is_empty() { Some(0) } else { counter(s) };
+                of(&text.output).zip(of(&text.reasoning))
             });
             record.output = words.map(|(o, r)| count(o + r, CountSource::Tokenizer));
             record.reasoning = words.map(|(_, r)| count(r, CountSource::Tokenizer));
@@ -67,8 +70,9 @@ mod tests {
         }
     }
 
-    fn words(text: &str) -> u32 {
-        text.split_whitespace().count() as u32
+    /// Blank text is beyond it.
+    fn words(text: &str) -> Option<u32> {
+        Some(text.split_whitespace().count() as u32).filter(|n| *n > 0)
     }
 
     #[test]
@@ -87,6 +91,11 @@ mod tests {
         assign(&mut r, CountTokens::Tokenizer, Some(&words));
         let ours = |tokens| Some(Count { tokens, source: CountSource::Tokenizer });
         assert_eq!((r.input, r.output, r.reasoning), (ours(7), ours(4), ours(1)));
+
+        // A text the tokenizer cannot split has no count, and 0 is one.
+        let mut r = record();
+        assign(&mut r, CountTokens::Tokenizer, Some(&|text| words(text).filter(|n| *n > 1)));
+        assert_eq!((r.output, r.reasoning), (None, None));
 
         let mut r = record();
         assign(&mut r, CountTokens::Tokenizer, None);

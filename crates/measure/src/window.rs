@@ -47,7 +47,7 @@ pub(crate) struct Survey {
     acted: Vec<i64>,
     /// … and their ends, each list in its own order: clipped residence needs no pairs.
     ended: Vec<i64>,
-    /// Start and TTFT (latency without streaming) of measured successes.
+    /// When they were due, and TTFT (latency without streaming), of measured successes.
     series: Vec<(i64, i64)>,
     starts: Extent,
     intended: Extent,
@@ -87,7 +87,7 @@ impl Survey {
             self.latency_count += 1;
         }
         if let Some(value) = time_to_first_token::value(&attempt).or(latency) {
-            self.series.push((acted.0, value.at as i64));
+            self.series.push((attempt.due().unwrap_or(acted.0), value.at as i64));
         }
     }
 
@@ -109,8 +109,8 @@ impl Survey {
                 Some(cut) if cut < self.series.len() => {
                     rule = WindowRule::Auto;
                     truncated = cut;
-                    frame.start = self.series[cut].0;
-                    frame.start = if cut == 0 { first } else { frame.start };
+                    // Whom the window holds is told by when each was due.
+                    frame.start = if cut == 0 { first } else { self.series[cut].0 };
                 }
                 _ => steady = Some(false),
             }
@@ -118,7 +118,10 @@ impl Survey {
         // Starts closer together than one latency span no window: what is left is the whole run.
         if ((frame.end - frame.start) as f64) < mean_latency_us.unwrap_or(1.0) {
             rule = WindowRule::Whole;
-            frame.end = self.last_end;
+            frame = Frame { start: first, end: self.last_end };
+            // The steady part that was found is too short to be one.
+            steady = if truncated > 0 { Some(false) } else { steady };
+            truncated = 0;
         }
         let spans = mean_latency_us.filter(|m| *m > 0.0).map(|m| (frame.end - frame.start) as f64 / m);
         if steady.is_none() && spans.is_some_and(|s| s >= 20.0) {
@@ -145,8 +148,9 @@ impl Survey {
 
     /// Asked against achieved, over the window. Consumes the survey: nothing else needs its columns.
     pub(crate) fn load(mut self, frame: Frame, facts: &RunFacts) -> Load {
-        let after_ramp =
-            Frame { start: (frame.start + facts.ramp_us.map_or(0, |r| r.0)).min(frame.end), end: frame.end };
+        // The ramp begins with the run, at t = 0, and may end before the window opens.
+        let ramp_end = facts.ramp_us.map_or(0, |r| r.0);
+        let after_ramp = Frame { start: frame.start.max(ramp_end).min(frame.end), end: frame.end };
         let realised = self.intended.0.and_then(|(a, b)| rate(self.intended_count, b - a));
         let achieved = self.starts.0.and_then(|(first, last)| {
             // Against the plan's own span, stretched by whatever the last start came late.

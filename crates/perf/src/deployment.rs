@@ -14,7 +14,8 @@ pub struct Deployment {
     pub kind: Option<String>,
     /// Whether prefill and decode run in the same workers.
     pub mode: Option<Mode>,
-    /// GPUs in all, over every worker and role. Per-GPU metrics exist only if this is known or can be derived.
+    /// GPUs in all, over every worker and role. Per-GPU metrics exist only if this is given or follows from what is said of the
+    /// workers.
     pub gpus: Option<u32>,
     /// GPU model, as in `H200`.
     pub gpu_model: Option<String>,
@@ -145,15 +146,21 @@ impl Deployment {
         }
     }
 
-    /// GPUs behind the target: given, or the product tp × pp × dp × workers summed over roles, where sizes left out count as
-    /// the engines' own default, 1. `None` unless every role says at least one of tp, pp and dp, or if the value is not valid.
+    /// GPUs behind the target: given, or the product tp × pp × dp × workers summed over roles, where tp, pp and dp left out
+    /// count as the engines' own default, 1. `None` unless every role says its workers and at least one of tp, pp and dp: how
+    /// many replicas stand behind an address has no default. `None` too if the value is not valid.
     pub fn gpus(&self) -> Option<u32> {
-        self.gpus.or_else(|| self.need().ok().flatten().map(|need| need.gpus))
+        self.gpus.or_else(|| self.need().ok().flatten()?.known())
     }
 
     /// `Some(true)` if [`Self::gpus`] was worked out from the parallelism, `Some(false)` if it was given.
     pub fn gpus_derived(&self) -> Option<bool> {
         self.gpus().map(|_| self.gpus.is_none())
+    }
+
+    /// The parallelism that is given without a role; `None` if nothing is.
+    pub fn role_less(&self) -> Option<Role> {
+        Some(self.role()).filter(|role| *role != Role::default())
     }
 
     fn role(&self) -> Role {
@@ -218,6 +225,11 @@ impl Deployment {
 }
 
 impl Role {
+    /// GPUs of this role, by the rule of [`Deployment::gpus`].
+    pub fn gpus(self) -> Option<u32> {
+        self.need("").ok().flatten()?.known()
+    }
+
     fn factors(self) -> [(&'static str, Option<u32>); 4] {
         [("tp", self.tp), ("pp", self.pp), ("dp", self.dp), ("workers", self.workers)]
     }
@@ -265,6 +277,11 @@ enum Bound {
 }
 
 impl Need {
+    /// The count, if nothing is left open.
+    fn known(&self) -> Option<u32> {
+        (self.bound == Bound::Exactly).then_some(self.gpus)
+    }
+
     fn allows(&self, gpus: u32) -> bool {
         match self.bound {
             Bound::Exactly => gpus == self.gpus,
@@ -325,17 +342,26 @@ mod tests {
     #[test]
     fn gpus_are_given_or_the_product() {
         assert_eq!(Deployment::default().gpus(), None);
-        assert_eq!(agg(4, None, None).gpus(), Some(4));
-        assert_eq!(agg(4, None, None).gpus_derived(), Some(true));
         assert_eq!(agg(4, Some(2), None).gpus(), Some(8));
+        assert_eq!(agg(4, Some(2), None).gpus_derived(), Some(true));
         assert_eq!(agg(4, None, Some(8)).gpus(), Some(8));
         assert_eq!(agg(4, None, Some(8)).gpus_derived(), Some(false));
         // 2 prefill workers of 1 and one decode worker of 4: plot_pareto's ptp × pdp + dtp × ddp, times the replicas.
-        assert_eq!(disagg(role(1, Some(2)), role(4, None), None).gpus(), Some(6));
-        // One role unknown: so is the sum.
-        assert_eq!(disagg(role(1, Some(2)), None, None).gpus(), None);
+        assert_eq!(disagg(role(1, Some(2)), role(4, Some(1)), None).gpus(), Some(6));
+        assert_eq!(role(2, Some(3)).gpus(), Some(6));
+    }
+
+    #[test]
+    fn a_count_with_something_left_open_is_not_known() {
         let replicas_only = Deployment { workers: Some(4), ..Deployment::default() };
-        assert_eq!(replicas_only.gpus(), None);
+        for open in [
+            agg(4, None, None),
+            replicas_only,
+            disagg(role(1, Some(2)), role(4, None), None),
+            disagg(role(1, Some(2)), None, None),
+        ] {
+            assert_eq!((open.gpus(), open.gpus_derived()), (None, None), "{open:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,12 @@ pub trait Sink: Send {
 
     /// Takes a sample; `false` if it was dropped.
     fn sample(&mut self, sample: Sample) -> bool;
+
+    /// How many records it would surely take now. A driver with many to hand over at once, none of them urgent (what a stop
+    /// left unsent), hands over no more than this.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// Keeps everything, for tests and virtual time.

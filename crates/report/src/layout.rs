@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use tokmark_base::units::significant;
-use tokmark_measure::summary::{Amount, Distribution, Percentile, Summary};
+use tokmark_measure::summary::{Amount, Distribution, Summary};
 use tokmark_measure::verdict::State;
 
 use crate::Style;
@@ -60,11 +60,14 @@ pub(crate) fn number(x: f64) -> String {
     if x == 0.0 { "0".to_owned() } else { significant(x) }
 }
 
+/// A value that failures push beyond all bounds.
+const FAILED: &str = "∞ (failed)";
+
 /// A number, or `∞ (failed)` where failures reach.
 pub(crate) fn amount(x: Option<Amount>) -> String {
     match x {
         None => NONE.to_owned(),
-        Some(x) => x.finite().map_or_else(|| "∞ (failed)".to_owned(), number),
+        Some(x) => x.finite().map_or_else(|| FAILED.to_owned(), number),
     }
 }
 
@@ -73,18 +76,22 @@ pub(crate) fn percentile(values: &Distribution, p: f64) -> String {
     let Some(q) = values.percentile(p) else {
         return NONE.to_owned();
     };
-    let text = match bounds(q) {
-        Some((low, high)) if significant(low) != significant(high) => {
-            format!("{}–{}", significant(low), significant(high))
-        }
-        _ => amount(Some(q.value)),
-    };
+    let text = range(q.value, q.bound);
     if q.missing_n > 0 { format!("~{text}") } else { text }
 }
 
-fn bounds(q: &Percentile) -> Option<(f64, f64)> {
-    let (a, b) = (q.value.finite()?, q.bound?.finite()?);
-    Some((a.min(b), a.max(b)))
+/// The largest value: `50.0`, or `50.0–80.0` where censoring leaves open how large it is.
+pub(crate) fn most(values: &Distribution) -> String {
+    values.max.map_or_else(|| NONE.to_owned(), |max| range(max, values.max_bound))
+}
+
+/// `a–b`, the smaller first, if the two differ in what is shown.
+fn range(value: Amount, bound: Option<Amount>) -> String {
+    let both = value.finite().zip(bound.and_then(Amount::finite));
+    match both.map(|(a, b)| (significant(a.min(b)), significant(a.max(b)))) {
+        Some((low, high)) if low != high => format!("{low}–{high}"),
+        _ => amount(Some(value)),
+    }
 }
 
 /// `99.9`, `99`.
@@ -111,18 +118,58 @@ pub(crate) fn missing_note<'a>(
     (!list.is_empty()).then(|| format!("~ too few values to rely on: {}", list.join(", ")))
 }
 
-/// A table without lines: the first `left` columns to the left, the others to the right; two blanks between columns where
-/// they fit, else one.
+/// A table without lines, at most [`WIDTH`] columns wide: the first `left` columns to the left, the others to the right. As
+/// roomy as fits; where nothing else helps, the widest of the left columns is cut.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>], left: usize) -> String {
-    let wide = with_gap(header, rows, left, 2);
-    if wide.lines().all(|line| line.chars().count() <= WIDTH) {
-        wide
-    } else {
-        with_gap(header, rows, left, 1)
+    let own: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
+    let two_lines: Vec<String> = header.iter().map(|cell| cell.replacen(' ', "\n", 1)).collect();
+    let each = |f: &dyn Fn(&str) -> String| -> Vec<Vec<String>> {
+        let cells = |row: &Vec<String>| {
+            row.iter().enumerate().map(|(i, c)| if i < left { c.clone() } else { f(c) }).collect()
+        };
+        rows.iter().map(cells).collect()
+    };
+    let short = |cell: &str| cell.replace(FAILED, "∞");
+    let (short, broken) = (each(&short), each(&|cell| short(cell).replace('–', "–\n")));
+    for (header, rows, gap) in [
+        (&own, rows, 2),
+        (&own, rows, 1),
+        (&own, &short, 1),
+        (&two_lines, &short, 2),
+        (&two_lines, &short, 1),
+        (&two_lines, &broken, 1),
+    ] {
+        let text = with_gap(header, rows, left, gap);
+        if width(&text) <= WIDTH {
+            return text;
+        }
     }
+    let over = width(&with_gap(&two_lines, &broken, left, 1)).saturating_sub(WIDTH);
+    let cut = cut_widest(broken, left, over);
+    with_gap(&two_lines, &cut, left, 1)
 }
 
-fn with_gap(header: &[&str], rows: &[Vec<String>], left: usize, gap: u16) -> String {
+fn width(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+/// Takes `over` columns off the widest of the first `left` columns.
+fn cut_widest(mut rows: Vec<Vec<String>>, left: usize, over: usize) -> Vec<Vec<String>> {
+    let widest = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
+    let Some((column, most)) = (0..left).map(|c| (c, widest(c))).max_by_key(|(_, most)| *most) else {
+        return rows;
+    };
+    for row in &mut rows {
+        let cell = &mut row[column];
+        let keep = most.saturating_sub(over).max(1);
+        if cell.chars().count() > keep {
+            *cell = cell.chars().take(keep - 1).chain(['…']).collect();
+        }
+    }
+    rows
+}
+
+fn with_gap(header: &[String], rows: &[Vec<String>], left: usize, gap: u16) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -142,13 +189,44 @@ fn with_gap(header: &[&str], rows: &[Vec<String>], left: usize, gap: u16) -> Str
     out
 }
 
-/// `text` in lines of at most [`WIDTH`] columns, the first after `first`, the others after as many blanks.
+/// `text` in lines of at most [`WIDTH`] columns, the first after `first`, the others after as many blanks. A word longer than a
+/// line goes on in the next.
 pub(crate) fn wrap(first: &str, text: &str) -> String {
+    let room = WIDTH - first.chars().count();
+    let words = text.split_whitespace().flat_map(|word| pieces(word, room)).collect();
+    fill(first, words)
+}
+
+/// Like [`wrap`], for text whose parts are separated by ` · `: a part is kept whole where a line can hold it.
+pub(crate) fn wrap_parts(text: &str) -> String {
+    let separator = " ·";
+    let parts: Vec<&str> = text.split(" · ").collect();
+    let last = parts.len() - 1;
+    let mut whole = Vec::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        let part = if index < last { format!("{part}{separator}") } else { part.to_owned() };
+        if part.chars().count() <= WIDTH {
+            whole.push(part);
+        } else {
+            whole.extend(part.split_whitespace().flat_map(|word| pieces(word, WIDTH)));
+        }
+    }
+    fill("", whole)
+}
+
+/// A word in pieces that fit.
+fn pieces(word: &str, room: usize) -> Vec<String> {
+    let chars: Vec<char> = word.chars().collect();
+    chars.chunks(room.max(1)).map(|piece| piece.iter().collect()).collect()
+}
+
+/// Items one behind the other, as many a line as fit.
+fn fill(first: &str, items: Vec<String>) -> String {
     let indent = first.chars().count();
     let mut out = first.to_owned();
     let mut column = indent;
-    for (index, word) in text.split_whitespace().enumerate() {
-        let length = word.chars().count();
+    for (index, item) in items.into_iter().enumerate() {
+        let length = item.chars().count();
         if index > 0 {
             if column + 1 + length > WIDTH {
                 out.push('\n');
@@ -159,7 +237,7 @@ pub(crate) fn wrap(first: &str, text: &str) -> String {
                 column += 1;
             }
         }
-        out.push_str(word);
+        out.push_str(&item);
         column += length;
     }
     out.push('\n');

@@ -52,7 +52,7 @@ fn numbers(summary: &Summary) -> String {
                 d.n,
                 layout::amount(d.mean),
                 cells.join(" | "),
-                layout::amount(d.max)
+                layout::most(d)
             ),
         );
     };

@@ -48,6 +48,9 @@ pub fn table(points: &[Point<'_>], style: Style) -> String {
     if points.iter().any(|p| ttft_tag(p.summary) == OPEN) {
         note("TTFT is measured from the intended start (open loop).");
     }
+    if distributions.iter().any(|d| d.infinite > 0) {
+        note("∞ failed, cut and unsent attempts count as infinitely slow");
+    }
     if let Some(missing) = layout::missing_note(distributions, &[50.0, 99.0]) {
         note(&missing);
     }
@@ -71,7 +74,7 @@ fn row(point: &Point<'_>, style: Style) -> Vec<String> {
     let none = || layout::NONE.to_owned();
     let total = |tag: &str| s.metric(tag).and_then(|m| m.value).map_or_else(none, significant);
     let rank = |tag: &str, p: f64| {
-        s.metric(tag).and_then(|m| m.headline()).map_or_else(none, |d| short(&layout::percentile(d, p)))
+        s.metric(tag).and_then(|m| m.headline()).map_or_else(none, |d| layout::percentile(d, p))
     };
     let ttft = ttft_tag(s);
     let mut cells = vec![point.level.to_owned()];
@@ -92,9 +95,4 @@ fn row(point: &Point<'_>, style: Style) -> Vec<String> {
     cells.push((c.failed + c.cut + c.not_sent).to_string());
     cells.push(layout::state(s.verdict.state).0.to_owned());
     cells
-}
-
-/// A narrow column has no room for the word.
-fn short(cell: &str) -> String {
-    cell.replace("∞ (failed)", "∞")
 }

@@ -7,7 +7,7 @@ use tokmark_measure::verdict::{Severity, ThresholdSource};
 
 use crate::Style;
 use crate::errors;
-use crate::layout::{self, Colour, paint, shows_numbers, wrap};
+use crate::layout::{self, Colour, paint, shows_numbers, wrap, wrap_parts};
 
 /// Distributions shown, in this order.
 pub(crate) const ROWS: [&str; 12] = [
@@ -61,16 +61,16 @@ fn heading(summary: &Summary, style: Style) -> String {
     let mut out = String::new();
     let target = summary.targets.join(", ");
     let model = summary.model.as_deref().map_or_else(String::new, |m| format!(" · model {m}"));
-    out.push_str(&paint(style, Colour::Strong, wrap("", &format!("{target}{model}")).trim_end()));
+    out.push_str(&paint(style, Colour::Strong, wrap_parts(&format!("{target}{model}")).trim_end()));
     out.push('\n');
     if summary.simulated {
         let loud = "SIMULATED TARGET: tokmark's own engine answered. No number here is about real hardware.";
         out.push_str(&paint(style, Colour::Warn, loud));
         out.push('\n');
     }
-    out.push_str(&wrap("", &load(summary)));
-    out.push_str(&wrap("", &requests(summary)));
-    out.push_str(&wrap("", &sources(summary)));
+    out.push_str(&wrap_parts(&load(summary)));
+    out.push_str(&wrap_parts(&requests(summary)));
+    out.push_str(&wrap_parts(&sources(summary)));
     out
 }
 
@@ -189,7 +189,7 @@ fn distributions(summary: &Summary, style: Style) -> String {
     if shown.iter().any(|d| d.censored > 0) {
         let share = summary.censoring.share_ratio.unwrap_or(0.0);
         note(&format!(
-            "a–b bounds: {} % of content events are known only as wide intervals",
+            "a–b bounds, the worse one counts: {} % of content events are known only as wide intervals",
             significant(100.0 * share)
         ));
     }
@@ -205,7 +205,7 @@ pub(crate) fn repeats_ttft(summary: &Summary, metric: &MetricSummary) -> bool {
 fn row(label: &str, unit: &str, d: &Distribution) -> Vec<String> {
     let mut cells = vec![label.to_owned(), unit.to_owned(), layout::amount(d.mean)];
     cells.extend(SHOWN.iter().map(|p| layout::percentile(d, *p)));
-    cells.push(layout::amount(d.max));
+    cells.push(layout::most(d));
     cells
 }
 

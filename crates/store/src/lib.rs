@@ -24,6 +24,6 @@ pub use disk::{publish as publish_bytes, publish_with};
 pub use error::StoreError;
 pub use header::read_header;
 pub use layout::{Point, RunDir, RunName, run_id};
-pub use open::{Lines, Run};
+pub use open::{LeftBehind, Lines, Run};
 pub use publish::Publisher;
 pub use writer::{Options, QueueGauge, QueueSink, WriterHandle, Written};

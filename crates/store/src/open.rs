@@ -1,10 +1,12 @@
 //! A run read back from its directory, finished or not.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use tokmark_base::Micros;
 use tokmark_measure::Summary;
 use tokmark_record::file::LineReader;
 use tokmark_record::{Record, RunHeader, Sample};
@@ -63,6 +65,25 @@ impl Run {
         Lines::open(self.dir.join(SERIES))
     }
 
+    /// What a run that was killed left on disk, beside what its last health sample says had been sent.
+    pub fn left_behind(&self) -> Result<LeftBehind, StoreError> {
+        let mut lines = self.records()?;
+        let mut records = 0;
+        for line in lines.by_ref() {
+            line?;
+            records += 1;
+        }
+        let last = self.samples()?.map_while(Result::ok).filter(|s| s.source == CLIENT).last();
+        let counter = |name: &str| last.as_ref()?.values.get(name).map(|n| *n as u64);
+        Ok(LeftBehind {
+            records,
+            damaged: lines.truncated(),
+            issued: counter("issued"),
+            in_flight: counter("in_flight"),
+            sampled_us: last.as_ref().map(|s| s.at_us),
+        })
+    }
+
     /// The directories of a sweep's points, sorted by name, digits by value; empty for a single run.
     pub fn points(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
         let entries = fs::read_dir(dir).map_err(|e| StoreError::reading(dir, e))?;
@@ -75,6 +96,41 @@ impl Run {
         }
         points.sort_by_key(|path| natural(path));
         Ok(points)
+    }
+}
+
+/// The source of this program's own health samples.
+const CLIENT: &str = "client";
+
+/// What a run that was killed left on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Records that could be read.
+    pub records: u64,
+    /// Whether the record file ends inside a frame, so that what that frame held is lost.
+    pub damaged: bool,
+    /// Attempts begun when the last health sample was taken; `None` without one.
+    pub issued: Option<u64>,
+    /// Attempts in flight at that moment.
+    pub in_flight: Option<u64>,
+    /// That moment.
+    pub sampled_us: Option<Micros>,
+}
+
+impl fmt::Display for LeftBehind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.damaged {
+            write!(f, "the last frame of {RECORDS} is damaged: the file ends inside it; ")?;
+        }
+        write!(f, "{} records were read", self.records)?;
+        let (Some(issued), Some(in_flight), Some(at)) = (self.issued, self.in_flight, self.sampled_us) else {
+            return f.write_str("; no health sample is left to say how many attempts had begun");
+        };
+        write!(
+            f,
+            "; at the last health sample, {:.1} s into the run, {issued} attempts had begun and {in_flight} of them were in flight",
+            at.as_secs_f64()
+        )
     }
 }
 

@@ -39,6 +39,11 @@ impl Sink for QueueSink {
         taken
     }
 
+    fn room(&self) -> usize {
+        // Half the queue stays free for what cannot wait.
+        (self.shared.capacity / 2).saturating_sub(self.shared.queued.load(Relaxed))
+    }
+
     fn sample(&mut self, sample: Sample) -> bool {
         let taken = self.samples.try_send(sample).is_ok();
         if !taken {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tokmark_measure::summary::LoadKind;
 use tokmark_measure::{Analysis, MeasureSpec, RunFacts, analyse};
 use tokmark_record::RunHeader;
-use tokmark_workload::{Arrival, LoadSpec};
+use tokmark_workload::{Arrival, Load, LoadSpec};
 
 use crate::{Run, StoreError};
 
@@ -31,9 +31,11 @@ impl Run {
 pub fn facts(header: &RunHeader) -> RunFacts {
     let spec = header.spec.get("load").cloned();
     let spec: Option<LoadSpec> = spec.and_then(|load| serde_json::from_value(load).ok());
-    let Some((spec, load)) = spec.and_then(|spec| spec.resolve().ok().map(|load| (spec, load))) else {
-        return RunFacts::default();
-    };
+    spec.and_then(|spec| spec.resolve().ok()).map(|load| facts_of(&load)).unwrap_or_default()
+}
+
+/// What a load alone tells, of finished runs and killed ones alike.
+pub fn facts_of(load: &Load) -> RunFacts {
     RunFacts {
         load: match load.arrival {
             Arrival::Closed(_) => LoadKind::Closed,
@@ -41,10 +43,21 @@ pub fn facts(header: &RunHeader) -> RunFacts {
             Arrival::Constant(_) | Arrival::Gamma(_) | Arrival::Poisson(_) => LoadKind::Open,
         },
         planned: load.requests.filter(|_| load.duration.is_none()),
-        asked_rate_per_s: spec.rate,
+        asked_rate_per_s: load.arrival.process().mean_rate(),
         asked_concurrency: load.arrival.concurrency().or(load.cap).map(u64::from),
         ramp_us: (load.ramp.0 > 0).then_some(load.ramp),
         warmup_auto: load.warmup_auto,
         ..RunFacts::default()
     }
 }
+
+/// The wall clock at t = 0, nanoseconds since the Unix epoch, as the health series has it (to within a quarter of a
+/// microsecond, as a float can). The header of a run that was killed has a time somewhat earlier: it is written before the
+/// load starts. `None` if the run was killed before its first sample reached the disk.
+pub fn exact_anchor(run: &Run) -> Result<Option<i64>, StoreError> {
+    let mut samples = run.samples()?.map_while(Result::ok);
+    Ok(samples.find_map(|s| s.values.get(ANCHOR).copied()).map(|ns| ns as i64))
+}
+
+/// In every health sample.
+const ANCHOR: &str = "anchor_unix_ns";

@@ -2,12 +2,24 @@
 
 use serde_json::Value;
 
-/// Longest message kept, bytes.
+/// Longest message kept of a reply, bytes. More than is ever written down: whoever knows the secrets masks them first and
+/// cuts then, for a cut through the middle of a secret would leave a part that no mask knows.
+pub const KEPT_BYTES: usize = 4_096;
+/// Longest excerpt for people, bytes.
 pub const MESSAGE_BYTES: usize = 300;
 
-/// The message in an error body: `error.message`, `error`, `message` or `detail` of a JSON object, else the text itself.
-/// One line, at most [`MESSAGE_BYTES`].
+/// [`told`], at most [`MESSAGE_BYTES`].
 pub fn of_body(body: &[u8]) -> String {
+    let mut message = told(body);
+    let end =
+        (0..=MESSAGE_BYTES.min(message.len())).rev().find(|i| message.is_char_boundary(*i)).unwrap_or(0);
+    message.truncate(end);
+    message
+}
+
+/// The message in an error body: `error.message`, `error`, `message` or `detail` of a JSON object, else the text itself.
+/// One line, at most [`KEPT_BYTES`].
+pub fn told(body: &[u8]) -> String {
     let told = serde_json::from_slice::<Value>(body).ok().and_then(|value| {
         let error = value.get("error").and_then(of_error);
         error.or_else(|| ["message", "detail"].into_iter().find_map(|key| value.get(key).and_then(words)))
@@ -32,16 +44,16 @@ fn words(value: &Value) -> Option<String> {
 
 /// The first bytes of something long, with room for the text around it to shrink.
 fn head(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.len().min(4 * MESSAGE_BYTES)]
+    &bytes[..bytes.len().min(4 * KEPT_BYTES)]
 }
 
 /// `text` on one line (control characters, which could move a terminal's cursor, become spaces), at most
-/// [`MESSAGE_BYTES`], cut between characters.
+/// [`KEPT_BYTES`], cut between characters.
 pub fn clip(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(MESSAGE_BYTES));
+    let mut out = String::with_capacity(text.len().min(KEPT_BYTES));
     for c in text.trim().chars() {
         let c = if c.is_control() { ' ' } else { c };
-        if out.len() + c.len_utf8() > MESSAGE_BYTES {
+        if out.len() + c.len_utf8() > KEPT_BYTES {
             break;
         }
         if c == ' ' && out.ends_with(' ') {
@@ -80,9 +92,17 @@ mod tests {
 
     #[test]
     fn cut_between_characters_and_on_one_line() {
-        assert_eq!(clip(&"é".repeat(200)).len(), 300);
-        assert_eq!(clip(&format!("x{}", "é".repeat(200))).len(), 299);
+        assert_eq!(of_body("é".repeat(200).as_bytes()).len(), 300);
+        assert_eq!(of_body(format!("x{}", "é".repeat(200)).as_bytes()).len(), 299);
+        assert_eq!(clip(&"é".repeat(3_000)).len(), KEPT_BYTES);
         assert_eq!(clip("a\u{1b}[31m\nb"), "a [31m b");
         assert!(of_body(&[0xff; 1000]).len() <= MESSAGE_BYTES);
+    }
+
+    #[test]
+    fn what_a_secret_may_stand_in_is_kept_whole() {
+        let body = format!("{{\"error\":\"{} sk-hidden\"}}", "x".repeat(295));
+        assert!(told(body.as_bytes()).ends_with("sk-hidden"));
+        assert_eq!(of_body(body.as_bytes()).len(), MESSAGE_BYTES);
     }
 }

@@ -289,7 +289,7 @@ impl ReplyReader {
         let told = match (&head.location, &head.content_encoding) {
             (Some(location), _) if kind == FailureKind::Redirect => format!("{status} to {location}"),
             (_, Some(encoding)) => format!("{} (the body is {encoding}-encoded)", head.reason),
-            _ => message::of_body(&self.body),
+            _ => message::told(&self.body),
         };
         let told = if told.is_empty() { head.reason.clone() } else { told };
         self.stop(kind, &told);

@@ -64,7 +64,7 @@ impl Transcript {
         if event.name == b"error" {
             self.events += 1;
             let told = if event.data.is_empty() { event.comment } else { event.data };
-            self.fail(FailureKind::ErrorInStream, &message::of_body(told));
+            self.fail(FailureKind::ErrorInStream, &message::told(told));
             return Counted { events: 1, content: 0 };
         }
         let before = self.reply.content_events;
@@ -185,7 +185,7 @@ impl Transcript {
     }
 
     fn not_json(&mut self, error: &serde_json::Error, data: &[u8]) {
-        let start = String::from_utf8_lossy(&data[..data.len().min(message::MESSAGE_BYTES)]);
+        let start = String::from_utf8_lossy(&data[..data.len().min(message::KEPT_BYTES)]);
         self.fail(FailureKind::NotJson, &format!("{error}: {start}"));
     }
 

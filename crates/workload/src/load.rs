@@ -38,10 +38,11 @@ pub struct LoadSpec {
     /// A phase before the measured one: requests (`100`, `2x`), a time (`30s`), or `auto`: no phase, the measuring side finds
     /// the steady part.
     pub warmup: Option<Warmup>,
-    /// A phase after the measured one that keeps the load on while the last measured attempts finish: at most this many
-    /// requests, or this long.
+    /// A phase after the measured one that keeps the load on: exactly this many requests, or this long, counted from the end of
+    /// the measured part (its duration over, or its last start made).
     pub cooldown: Option<Extent>,
-    /// How long attempts in flight may take to end once nothing more is sent.
+    /// How long attempts in flight may take to end once nothing more is sent. Without a duration they are all waited for,
+    /// unless this is given.
     pub grace: Duration,
     /// Open loop: at most this many in flight; starts beyond wait their turn, none is dropped.
     #[schemars(range(min = 1))]

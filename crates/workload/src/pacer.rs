@@ -1,16 +1,17 @@
 //! The pacer: which request goes now, and when to ask again. Sans-I/O; `drive` and `engine` drive the same one.
 //!
 //! A run has up to three phases: warm-up, profiling (measured), cool-down. They follow each other without a pause: a closed
-//! loop hands its slots over as they become free, an open loop its schedule runs on. One pacer serves one lane (a reactor); the
-//! lanes of a run share out slots and requests by `pacer/share.rs` and know nothing of each other, except for when all measured
-//! attempts have ended, which ends the cool-down.
+//! loop hands its slots over as they become free, an open loop its schedule runs on. A cool-down keeps the load on for its whole
+//! count or time, however early the measured attempts end. One pacer serves one lane (a reactor); the lanes of a run share out
+//! slots and requests by `pacer/share.rs` and know nothing of each other, except for when the measured part is over on all of
+//! them: the time of a closed loop's cool-down counts from there.
 //!
 //! How a driver uses it: `poll(now)`; on [`Next::Release`] send it and poll again; on [`Next::Wait`] sleep until `until` or the
 //! next completion, whichever is first; report every end by `completed`, then poll; on [`Next::Finished`] fetch
 //! [`Pacer::unsent`] and give what is in flight its grace.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use tokmark_base::{Micros, Phase, Seed};
 
@@ -71,27 +72,26 @@ enum Lane {
 }
 
 impl Pacer {
-    /// Lane `lane` of `lanes`, on its own: its cool-down ends when its own measured attempts have. A run of several lanes takes
-    /// [`Pacer::lanes`].
+    /// Lane `lane` of `lanes`, on its own: the time of its cool-down counts from the end of its own measured part. A run of
+    /// several lanes takes [`Pacer::lanes`].
     pub fn new(load: &Load, seed: Seed, lane: u32, lanes: u32) -> Self {
-        Self::lane(load, seed, lane, lanes, &Arc::new(Ended::of(1)))
+        Self::lane(load, seed, lane, lanes, &Arc::new(Issued::of(1)))
     }
 
-    /// All lanes of a run. Their cool-downs keep the load on until the measured attempts of every lane have ended.
+    /// All lanes of a run. Their cool-downs keep the load on until all are over.
     pub fn lanes(load: &Load, seed: Seed, lanes: u32) -> Vec<Self> {
         let lanes = lanes.max(1);
-        let ended = Arc::new(Ended::of(lanes));
-        (0..lanes).map(|lane| Self::lane(load, seed, lane, lanes, &ended)).collect()
+        let issued = Arc::new(Issued::of(lanes));
+        (0..lanes).map(|lane| Self::lane(load, seed, lane, lanes, &issued)).collect()
     }
 
-    fn lane(load: &Load, seed: Seed, lane: u32, lanes: u32, ended: &Arc<Ended>) -> Self {
+    fn lane(load: &Load, seed: Seed, lane: u32, lanes: u32, issued: &Arc<Issued>) -> Self {
         // Slots decide who owns what, so that a lane with more slots gets more requests and all end together.
         let slots = load.arrival.concurrency().or(load.cap);
         let share = Share::new(lane, lanes, slots);
-        let measured = Measured::new(Arc::clone(ended));
         let lane = match Schedule::new(load, seed) {
-            Some(schedule) => Lane::Open(Box::new(OpenLane::new(load, schedule, share, measured))),
-            None => Lane::Closed(Box::new(ClosedLane::new(load, share, measured))),
+            Some(schedule) => Lane::Open(Box::new(OpenLane::new(load, schedule, share))),
+            None => Lane::Closed(Box::new(ClosedLane::new(load, share, Arc::clone(issued)))),
         };
         let at_once = matches!(load.arrival, Arrival::Burst(_));
         Self { lane, at_once, stopped: false }
@@ -166,55 +166,29 @@ impl Pacer {
     }
 }
 
-/// How many lanes of a run still have measured attempts to make or in flight.
+/// How far the lanes of a closed loop are with the measured part.
 #[derive(Debug)]
-struct Ended {
+struct Issued {
     lanes_left: AtomicU32,
+    /// The latest end of the measured part, microseconds.
+    end: AtomicI64,
 }
 
-impl Ended {
+impl Issued {
     fn of(lanes: u32) -> Self {
-        Self { lanes_left: AtomicU32::new(lanes) }
-    }
-}
-
-/// The measured attempts of one lane.
-#[derive(Debug)]
-struct Measured {
-    run: Arc<Ended>,
-    in_flight: u64,
-    all_issued: bool,
-    told: bool,
-}
-
-impl Measured {
-    fn new(run: Arc<Ended>) -> Self {
-        Self { run, in_flight: 0, all_issued: false, told: false }
+        Self { lanes_left: AtomicU32::new(lanes), end: AtomicI64::new(0) }
     }
 
-    fn released(&mut self) {
-        self.in_flight += 1;
+    /// A lane will start no more measured attempts; its part ended at `end`. To be told once a lane.
+    fn lane_is_through(&self, end: Micros) {
+        self.end.fetch_max(end.0, Ordering::Relaxed);
+        // Whoever reads 0 must see every lane's end.
+        self.lanes_left.fetch_sub(1, Ordering::AcqRel);
     }
 
-    fn completed(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        self.tell();
-    }
-
-    fn all_issued(&mut self) {
-        self.all_issued = true;
-        self.tell();
-    }
-
-    fn tell(&mut self) {
-        if self.all_issued && self.in_flight == 0 && !std::mem::replace(&mut self.told, true) {
-            self.run.lanes_left.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether the measured attempts of every lane of the run have ended.
-    fn all_ended(&self) -> bool {
-        self.run.lanes_left.load(Ordering::Relaxed) == 0
+    /// When the measured part ended, once it has on every lane.
+    fn end(&self) -> Option<Micros> {
+        (self.lanes_left.load(Ordering::Acquire) == 0).then(|| Micros(self.end.load(Ordering::Relaxed)))
     }
 }
 

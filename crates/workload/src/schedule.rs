@@ -125,11 +125,10 @@ impl Schedule {
         Some(Realised { starts, from, to })
     }
 
-    /// When the measured part ends, if a duration ends it and it has begun.
-    pub fn measured_end(&self) -> Option<Micros> {
+    /// The phase the last start lies in and when it ends, if its length ends it.
+    pub fn phase_end(&self) -> Option<(Phase, Micros)> {
         let part = self.phases.get(self.current)?;
-        let length = part.length.filter(|_| part.phase == Phase::Profiling)?;
-        Some(self.began + length)
+        Some((part.phase, self.began + part.length?))
     }
 
     /// Time of a position.

@@ -2,18 +2,40 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::cell;
 use crate::tree::Tree;
 
 /// The one list of keys.
 pub(crate) const KEYS: &str = "crates/cli/src/spec/keys.rs";
+/// The schema of the spec, with every default.
+const SCHEMA: &str = "docs/schema/spec.schema.json";
 
 /// One table a group.
 pub(super) fn table(tree: &Tree) -> Result<String, String> {
     let source = tree.text(KEYS).ok_or_else(|| format!("{KEYS} is missing"))?;
+    let schema = tree.text(SCHEMA).ok_or_else(|| format!("{SCHEMA} is missing"))?;
+    let schema = serde_json::from_str(schema).map_err(|e| format!("{SCHEMA}: {e}"))?;
     match keys(source) {
         keys if keys.is_empty() => Err(format!("no key could be read from {KEYS}")),
-        keys => Ok(of(&keys)),
+        keys => Ok(of(&keys, &schema)),
+    }
+}
+
+/// The default of a key as the checked-in schema has it, which a test of the command line holds to the program's own; empty
+/// for what is unset and for a switch, whose words say which way it stands.
+fn default(key: &Key, schema: &Value) -> String {
+    let mut at = schema;
+    for part in key.path.split('.') {
+        let reference = at["$ref"].as_str().or_else(|| at["anyOf"][0]["$ref"].as_str());
+        let section = reference.and_then(|r| schema.pointer(r.trim_start_matches('#'))).unwrap_or(at);
+        at = &section["properties"][part];
+    }
+    match &at["default"] {
+        Value::String(text) if !text.is_empty() => format!("`{text}`"),
+        Value::Number(number) => format!("`{}`", number.to_string().trim_end_matches(".0")),
+        _ => String::new(),
     }
 }
 
@@ -30,20 +52,28 @@ struct Key {
     help: String,
 }
 
-fn of(keys: &[Key]) -> String {
+fn of(keys: &[Key], schema: &Value) -> String {
     let mut out = String::new();
     let mut group = "";
     for key in keys {
         if key.group != group {
             group = &key.group;
-            let _ =
-                write!(out, "\n### {group}\n\n| flag | key of the spec | what it does |\n|---|---|---|\n");
+            let _ = write!(
+                out,
+                "\n### {group}\n\n| flag | key of the spec | default | what it does |\n|---|---|---|---|\n"
+            );
         }
         let short = key.short.map_or_else(String::new, |short| format!("`-{short}`, "));
         let value = if key.value.is_empty() { String::new() } else { format!(" {}", cell(&key.value)) };
         let off = key.off.as_deref().map_or_else(String::new, |off| format!(", `--{off}`"));
-        let _ =
-            writeln!(out, "| {short}`--{}{value}`{off} | `{}` | {} |", key.flag, key.path, cell(&key.help));
+        let default = default(key, schema);
+        let _ = writeln!(
+            out,
+            "| {short}`--{}{value}`{off} | `{}` | {default} | {} |",
+            key.flag,
+            key.path,
+            cell(&key.help)
+        );
     }
     out.push('\n');
     out
@@ -132,8 +162,12 @@ mod tests {
 
     #[test]
     fn a_row_a_key() {
-        let text = of(&keys(LIST));
-        assert!(text.contains("| `-r`, `--rate R` | `load.rate` | Requests a \"second\" |"), "{text}");
-        assert!(text.contains("| `--x`, `--no-x` | `load.x` | On |"), "{text}");
+        let schema = serde_json::json!({
+            "properties": {"load": {"$ref": "#/$defs/L"}},
+            "$defs": {"L": {"properties": {"rate": {"default": 4.0}, "x": {"default": true}}}},
+        });
+        let text = of(&keys(LIST), &schema);
+        assert!(text.contains("| `-r`, `--rate R` | `load.rate` | `4` | Requests a \"second\" |"), "{text}");
+        assert!(text.contains("| `--x`, `--no-x` | `load.x` |  | On |"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Pure rooms touch nothing outside themselves, and each clock, environment and entropy has one home.
+//! Pure rooms touch nothing outside themselves; clocks, the environment and unsafe code have their homes.
 
 use super::Problem;
 use super::rust::{code_only, without_tests};
@@ -38,7 +38,19 @@ const CLOCKS: &[&str] = &["Instant::now", "SystemTime::now", "Timestamp::now", "
 const ENVIRONMENT: &[&str] =
     &["env::var", "env::vars", "env::var_os", "env::vars_os", "env::args", "env::current_dir"];
 
+/// The files that may call the system without a safe wrapper.
+const UNSAFE_HOMES: &[&str] =
+    &["crates/drive/src/socket.rs", "crates/metronome/src/socket.rs", "xtask/src/selfbench/system.rs"];
+
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
+    let mut problems = impure(tree);
+    let unsafe_files = tree.rust().filter(|file| code_only(&file.text).contains("(unsafe_code)"));
+    let strangers = unsafe_files.filter(|file| !UNSAFE_HOMES.contains(&file.path.as_str()));
+    problems.extend(strangers.map(|file| Problem::of(&file.path, "unsafe code outside of its homes")));
+    problems
+}
+
+fn impure(tree: &Tree) -> Vec<Problem> {
     tree.rust().filter(|file| file.room().is_some() && !file.is_test()).flat_map(check_file).collect()
 }
 
@@ -108,6 +120,12 @@ mod tests {
         assert_eq!(count("crates/drive/src/clock.rs", asks), 0);
         assert_eq!(count("crates/drive/src/reactor.rs", asks), 1);
         assert_eq!(count("crates/cli/src/clock.rs", asks), 1);
+    }
+
+    #[test]
+    fn unsafe_code_has_its_homes() {
+        assert_eq!(count("crates/drive/src/reactor.rs", "#![allow(unsafe_code)]\n"), 1);
+        assert_eq!(count("crates/drive/src/socket.rs", "#![allow(unsafe_code)]\n"), 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::spec::SpecError;
+use crate::spec::defaults::Defaults;
 use crate::spec::keys::{KEYS, Key, Kind};
 use crate::spec::layers::{Setting, of_words};
 use crate::spec::origin::Origin;
@@ -58,9 +59,10 @@ impl FromArgMatches for SpecFlags {
 
 impl Args for SpecFlags {
     fn augment_args(command: Command) -> Command {
+        let defaults = Defaults::of_the_spec();
         KEYS.iter().fold(command, |command, key| match key.kind {
             Kind::Switch(off) => switch(command, key, off),
-            _ => command.arg(valued(key)),
+            _ => command.arg(valued(key, &defaults)),
         })
     }
 
@@ -69,7 +71,12 @@ impl Args for SpecFlags {
     }
 }
 
-fn valued(key: &'static Key) -> Arg {
+fn valued(key: &'static Key, defaults: &Defaults) -> Arg {
+    // Words only: a default value of clap's own would be an answer that nobody gave.
+    let help = match defaults.shown(key) {
+        Some(default) => format!("{} [default: {default}]", key.help),
+        None => key.help.to_owned(),
+    };
     let many = matches!(key.kind, Kind::Headers | Kind::Fields | Kind::Texts);
     let parser: ValueParser = match key.kind {
         Kind::Word(words) => PossibleValuesParser::new(words).into(),
@@ -81,7 +88,7 @@ fn valued(key: &'static Key) -> Arg {
         .value_parser(parser)
         .action(if many { ArgAction::Append } else { ArgAction::Set })
         .allow_hyphen_values(matches!(key.kind, Kind::Number | Kind::Count | Kind::Levels))
-        .help(key.help)
+        .help(help)
         .help_heading(key.group);
     match key.short {
         Some(short) => arg.short(short),

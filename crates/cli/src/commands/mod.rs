@@ -10,7 +10,7 @@ pub mod report;
 use crate::args::{Cli, Verb};
 use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 
 /// What every verb gets.
 #[derive(Clone, Debug)]
@@ -25,10 +25,9 @@ pub struct Context {
 
 /// Help, the version, or what was wrong with the command line.
 pub fn not_parsed(answer: &clap::Error, arguments: &[String]) -> Exit {
-    // What cannot be printed has nobody to read it.
-    let _ = answer.print();
+    screen::answer(answer);
     if !answer.use_stderr() {
-        return Exit::Good;
+        return printed(Exit::Good);
     }
     let screen = Screen::of_this_process(arguments.iter().any(|a| a == "--json"), false, false);
     screen.object(&serde_json::json!({"error": answer.to_string(), "exit_code": Exit::Usage.code()}));
@@ -41,7 +40,7 @@ pub fn run(cli: Cli, arguments: &[String], environment: Environment) -> Exit {
     let no_color = environment.get("NO_COLOR").is_some();
     let context = Context {
         screen: Screen::of_this_process(print.json, print.quiet, no_color),
-        command: crate::masked::command(arguments),
+        command: crate::secret_fields::command(arguments),
         environment,
     };
     let done = match cli.verb {
@@ -52,12 +51,17 @@ pub fn run(cli: Cli, arguments: &[String], environment: Environment) -> Exit {
         Verb::Calibrate(args) => calibrate::run(&args, &context),
         Verb::Metronome(args) => metronome::run(&args),
     };
-    done.unwrap_or_else(|failure| {
+    printed(done.unwrap_or_else(|failure| {
         context.screen.alarm(&format!("error: {failure}"));
         context.screen.object(&serde_json::json!({
             "error": failure.to_string(),
             "exit_code": failure.exit().code(),
         }));
         failure.exit()
-    })
+    }))
+}
+
+/// The same exit, unless a result did not reach stdout: then nothing that is not worse than that counts.
+fn printed(exit: Exit) -> Exit {
+    Exit::first([exit].into_iter().chain(screen::lost().then_some(Exit::Internal)))
 }

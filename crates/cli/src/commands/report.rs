@@ -5,14 +5,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokmark_measure::{RunFacts, Summary};
 use tokmark_report::{Style, sweep, terminal};
-use tokmark_store::Run;
+use tokmark_store::{Publisher, Run, rebuild};
 
 use crate::args::ReportArgs;
 use crate::commands::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::outcome::exit_of;
-use crate::session::point::{finish, kind, style};
+use crate::session::point::{finish, rfc3339, style};
 use crate::spec::Spec;
 
 /// Runs the verb.
@@ -74,7 +74,7 @@ fn read(dir: &Path, context: &Context) -> Result<Read, Failure> {
     })?;
     let summary = match run.summary()? {
         Some(summary) => summary,
-        None => rebuild(&run, &spec, context)?,
+        None => finish_killed(&run, &spec, context)?,
     };
     let exit = exit_of(&summary, summary.interrupted, &spec);
     Ok(Read {
@@ -90,22 +90,22 @@ fn read(dir: &Path, context: &Context) -> Result<Read, Failure> {
 }
 
 /// Finishes a run that was killed: the same analysis over the records that reached the disk.
-fn rebuild(run: &Run, spec: &Spec, context: &Context) -> Result<Summary, Failure> {
+fn finish_killed(run: &Run, spec: &Spec, context: &Context) -> Result<Summary, Failure> {
     context.screen.note(&format!(
         "{} was not finished: rebuilding its summary from the records on disk",
         run.dir().display()
     ));
-    let load = spec.load.resolve().map_err(|e| Failure::usage(e.to_string()))?;
-    let facts = RunFacts {
-        load: kind(&load.arrival),
-        planned: load.requests,
-        asked_rate_per_s: load.arrival.process().mean_rate(),
-        asked_concurrency: load.arrival.concurrency().or(load.cap).map(u64::from),
-        warmup_auto: load.warmup_auto,
-        calibrated: crate::calibration::load(&context.environment),
-        ..RunFacts::default()
-    };
-    let (analysis, published) = finish(run, run.header(), spec, &facts, &[]);
+    context.screen.alarm(&format!("warning: {}", run.left_behind()?));
+    // Written before the load started, with a time somewhat too early.
+    let mut header = run.header().clone();
+    if let Some(anchor) = rebuild::exact_anchor(run)? {
+        header.anchor_unix_ns = anchor;
+        header.started_at = rfc3339(anchor);
+        Publisher::new(run.dir(), &[]).header(&header)?;
+    }
+    let facts =
+        RunFacts { calibrated: crate::calibration::load(&context.environment), ..rebuild::facts(&header) };
+    let (analysis, published) = finish(run, &header, spec, &facts, &[]);
     published?;
     Ok(analysis.summary)
 }

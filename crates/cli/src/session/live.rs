@@ -127,7 +127,10 @@ fn describe(load: &Load, facts: &Facts, snapshot: &LiveSnapshot) -> String {
         parts.push(format!("{} events/s", significant(facts.content as f64 / seconds)));
     }
     match facts.interrupts {
-        0 => parts.extend(eta(load, facts).map(|left| format!("ETA {}", format_duration(left)))),
+        0 => parts.extend(eta(load, facts).map(|left| match left {
+            Micros::ZERO => "finishing".to_owned(),
+            left => format!("ETA {}", format_duration(left)),
+        })),
         1 => parts.push("stopping: Ctrl-C again cuts what is in flight".to_owned()),
         _ => parts.push("cutting".to_owned()),
     }
@@ -185,5 +188,8 @@ mod tests {
             describe(&load(r#"{"rate": 6, "duration": "1m"}"#), &facts, &LiveSnapshot::default()),
             "10 s · 50 requests · 2 failed · 5.80/6.00 req/s · 8 in flight · 64.0 events/s · ETA 50s"
         );
+        let over = Facts { elapsed: Micros(60_400_000), in_flight: 1, ..Facts::default() };
+        let said = describe(&load(r#"{"rate": 6, "duration": "1m"}"#), &over, &LiveSnapshot::default());
+        assert!(said.ends_with("1 in flight · finishing"), "{said}");
     }
 }

@@ -76,6 +76,7 @@ const VERIFIED_PROMPTS: u64 = 20;
 pub fn measure(resolved: Resolved, home: &Home, dry_run: bool, context: &Context) -> Result<Exit, Failure> {
     let prepared = prepare(resolved, context)?;
     if dry_run {
+        target::check(&prepared.points[0].point.spec, &context.environment)?;
         return Ok(dry_run::tell(&prepared, context.screen));
     }
     let interrupts = Interrupts::listen().map_err(|e| Failure::internal(format!("signals: {e}")))?;
@@ -232,7 +233,16 @@ fn one(
         (Some(level), Some(sweep)) => format!("{} {level}: ", sweep.axis.word()),
         _ => String::new(),
     };
-    let run = PointRun { session, spec: &point.spec, load, plan: Arc::clone(&plan), dir, header, prefix };
+    let run = PointRun {
+        session,
+        spec: &point.spec,
+        load,
+        grace_asked: point.layers.origin("load.grace").is_some(),
+        plan: Arc::clone(&plan),
+        dir,
+        header,
+        prefix,
+    };
     let finished = run.run()?;
     Ok(outcome::Made { finished, spec: point.spec })
 }

@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokmark_base::Micros;
 use tokmark_drive::{Control, Job, RunEnd};
 use tokmark_measure::live::Live as Measured;
-use tokmark_measure::summary::LoadKind;
 use tokmark_measure::{Analysis, CountTokens, RunFacts, tokens};
 use tokmark_record::{Record, RunHeader, Sample, Sink};
 use tokmark_report::{Style, markdown};
-use tokmark_store::{Options, Publisher, QueueGauge, QueueSink, Run, RunDir, Written, writer};
+use tokmark_store::{Options, Publisher, QueueGauge, QueueSink, Run, RunDir, Written, rebuild, writer};
 use tokmark_wire::EndpointKind;
-use tokmark_workload::{Arrival, Load, Plan};
+use tokmark_workload::{Load, Plan};
 
 use crate::failure::Failure;
 use crate::session::Session;
@@ -29,6 +28,8 @@ pub struct PointRun<'a> {
     pub spec: &'a Spec,
     /// Its load.
     pub load: Load,
+    /// Whether somebody gave `load.grace`.
+    pub grace_asked: bool,
     /// What is sent.
     pub plan: Arc<Plan>,
     /// Its directory.
@@ -114,12 +115,21 @@ impl PointRun<'_> {
             body: target.body_options(&model),
             keep_text: self.spec.measure.count_tokens == CountTokens::Tokenizer,
             run_id: self.header.run_id.clone(),
+            open_ahead: self.open_ahead(lanes),
+            duration: self.load.duration,
             timeout: target.timeout.map(|t| t.0),
             connect_timeout: target.connect_timeout.0,
-            grace: Some(self.load.grace),
+            grace: grace(&self.load, self.grace_asked),
             interrupt_grace: self.load.grace,
             secrets: self.session.place.secrets.clone(),
         })
+    }
+
+    /// Connections each reactor opens before the start. A closed loop needs all of them at once; a rate needs what starts before
+    /// the first replies, taken as those of a twentieth of a second.
+    fn open_ahead(&self, lanes: usize) -> Option<u64> {
+        let rate = self.load.arrival.process().mean_rate()?;
+        Some(((rate / 20.0 / lanes as f64).ceil() as u64).clamp(1, 64))
     }
 
     /// Reactors: as asked, else one for every so many streams, and never more than half the cores, for the other half has
@@ -134,42 +144,32 @@ impl PointRun<'_> {
     }
 
     fn facts(&self, end: &RunEnd) -> RunFacts {
-        let load = &self.load;
-        let arrival = load.arrival;
         RunFacts {
             complete: true,
             interrupted: end.interrupted,
-            load: kind(&arrival),
-            planned: load.requests,
             issued: Some(end.issued),
             lost: Some(end.lost),
-            asked_rate_per_s: arrival.process().mean_rate(),
-            asked_concurrency: arrival.concurrency().or(load.cap).map(u64::from),
-            ramp_us: (load.ramp > Micros::ZERO).then_some(load.ramp),
-            warmup_auto: load.warmup_auto,
             calibrated: self.session.calibrated,
+            ..rebuild::facts_of(&self.load)
         }
     }
 }
 
+/// How long the last attempts may take; `None`: as long as they need. A duration is to end the run near its end; a number
+/// of requests is to be answered, however long that takes, unless `--grace` was given (`asked`).
+fn grace(load: &Load, asked: bool) -> Option<Micros> {
+    (load.duration.is_some() || asked).then_some(load.grace)
+}
+
 /// One reactor serves this many streams with time to spare.
 const STREAMS_A_REACTOR: u64 = 2_048;
-
-/// The shape of a load, in the measuring room's words.
-pub fn kind(arrival: &Arrival) -> LoadKind {
-    match arrival {
-        Arrival::Closed(_) => LoadKind::Closed,
-        Arrival::Burst(_) => LoadKind::Burst,
-        _ => LoadKind::Open,
-    }
-}
 
 /// Counts tokens and feeds the live view, on the writing thread.
 fn hook(mode: CountTokens, words: Vocabulary, measured: Arc<Mutex<Measured>>) -> writer::Hook {
     Box::new(move |record: &mut Record| {
         if mode == CountTokens::Tokenizer {
             // A text the tokenizer cannot split has no count: nothing is made up for it.
-            let count = |text: &str| words.tokenizer().count(text).unwrap_or_default();
+            let count = |text: &str| words.tokenizer().count(text).ok();
             tokens::assign(record, mode, Some(&count));
         } else {
             tokens::assign(record, mode, None);
@@ -193,6 +193,10 @@ impl Gauged {
 impl Sink for Gauged {
     fn record(&mut self, record: Record) -> bool {
         self.sink.record(record)
+    }
+
+    fn room(&self) -> usize {
+        self.sink.room()
     }
 
     fn sample(&mut self, mut sample: Sample) -> bool {
@@ -250,4 +254,21 @@ pub fn style(spec: &Spec, colour: bool) -> Style {
 /// A wall-clock moment for people.
 pub fn rfc3339(unix_ns: i64) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(unix_ns)).map_or_else(|_| String::new(), |t| t.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokmark_workload::LoadSpec;
+
+    use super::*;
+
+    #[test]
+    fn a_number_of_requests_is_waited_for_unless_grace_is_given() {
+        let load = |text: &str| serde_json::from_str::<LoadSpec>(text).unwrap().resolve().unwrap();
+        let ten_s = Some(Micros::from_millis(10_000));
+        let counted = load(r#"{"requests": 10, "grace": "10s"}"#);
+        assert_eq!((grace(&counted, false), grace(&counted, true)), (None, ten_s));
+        let timed = load(r#"{"duration": "1m", "grace": "10s"}"#);
+        assert_eq!((grace(&timed, false), grace(&timed, true)), (ten_s, ten_s));
+    }
 }

@@ -44,12 +44,7 @@ impl Place {
         } else {
             None
         };
-        if let Some(path) = &spec.target.ca_file
-            && let Err(e) = std::fs::File::open(path)
-        {
-            return Err(DriveError::CaFile { path: path.clone(), reason: e.to_string() }.into());
-        }
-        let key = spec.target.api_key(|name| environment.get(name).map(str::to_owned))?;
+        let key = check(spec, environment)?;
         Ok(Self {
             urls: spec.target.urls(environment.in_cluster)?,
             secrets: secrets(spec, key.as_ref()),
@@ -77,6 +72,22 @@ impl Place {
     }
 }
 
+/// Everything about the target that can be wrong without asking it: the file of certificate authorities, and where the API
+/// key comes from. The key, if there is one.
+pub fn check(spec: &Spec, environment: &Environment) -> Result<Option<Secret>, Failure> {
+    if let Some(path) = &spec.target.ca_file {
+        let refused = |reason: String| DriveError::CaFile { path: path.clone(), reason };
+        let pem = std::fs::read(path).map_err(|e| refused(e.to_string()))?;
+        if !pem.windows(CERTIFICATE.len()).any(|at| at == CERTIFICATE) {
+            return Err(refused("there is no certificate in it".to_owned()).into());
+        }
+    }
+    Ok(spec.target.api_key(|name| environment.get(name).map(str::to_owned))?)
+}
+
+/// How a certificate in a PEM file begins.
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 fn simulate() -> Result<Handle, Failure> {
     let timing =
         Constant::new(SIMULATED_TTFT, SIMULATED_ITL).map_err(|e| Failure::internal(e.to_string()))?;
@@ -84,12 +95,14 @@ fn simulate() -> Result<Handle, Failure> {
     Server::start(Config::new(SIMULATED_MODEL, engine)).map_err(|e| Failure::internal(e.to_string()))
 }
 
-/// The key, and the values of headers that carry one; of `Bearer x`, `x` too.
+/// The key, the values of headers that carry one (of `Bearer x`, `x` too), and what URLs hold of the kind.
 fn secrets(spec: &Spec, key: Option<&Secret>) -> Vec<Secret> {
     let headers = spec.target.headers.iter().filter(|(name, _)| crate::masked::is_secret_header(name));
     let values = headers.flat_map(|(_, value)| {
         let bare = value.split_once(' ').map(|(_, bare)| Secret::new(bare.trim()));
         [Some(Secret::new(value.clone())), bare].into_iter().flatten()
     });
-    key.cloned().into_iter().chain(values).collect()
+    let urls = spec.target.url.iter().flat_map(|url| crate::masked::url_secrets(url));
+    let fields = crate::secret_fields::secrets(&spec.target.extra);
+    key.cloned().into_iter().chain(values).chain(urls).chain(fields).collect()
 }

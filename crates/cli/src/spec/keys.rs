@@ -114,7 +114,7 @@ impl Kind {
     /// Takes a value of a file: text is read as a flag's would be, anything else is judged by the spec's own types.
     pub fn take(self, value: Value) -> Result<Value, String> {
         match (self, value) {
-            (Self::Text | Self::Texts | Self::Headers | Self::Fields, value) => Ok(value),
+            (Self::Text | Self::Headers | Self::Fields, value) => Ok(value),
             (kind, Value::String(text)) => kind.read(&text),
             (_, value) => Ok(value),
         }
@@ -296,7 +296,7 @@ pub const KEYS: &[Key] = &[
     key(LOAD, "load.cooldown", "cooldown", "N|Nx|TIME", Kind::Quantity,
         "A phase after the measured one that keeps the load on"),
     key(LOAD, "load.grace", "grace", "TIME", Kind::Quantity,
-        "How long attempts in flight may take once nothing more is sent"),
+        "How long attempts in flight may take after the duration; without one all are waited for, unless this is given"),
     key(LOAD, "load.max_concurrency", "max-concurrency", "N", Kind::Count,
         "Open loop: at most this many in flight; starts beyond wait, none is dropped"),
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use tokmark_base::nearest::nearest;
 
 use crate::spec::SpecError;
+use crate::spec::conflicts;
 use crate::spec::keys::{self, ENV_PREFIX, KEYS, Key, Kind};
 use crate::spec::origin::Origin;
 use crate::spec::yaml::{self, Node, Place};
@@ -59,6 +60,7 @@ impl Layers {
         for setting in settings {
             layers.put(&setting);
         }
+        conflicts::settle(&mut layers)?;
         Ok(layers)
     }
 
@@ -81,6 +83,21 @@ impl Layers {
             at = inner;
         }
         at.insert(last.clone(), setting.value.clone());
+    }
+
+    /// Takes the value at a dotted path away, so that the default holds.
+    pub fn take(&mut self, dotted: &str) {
+        self.origins.remove(dotted);
+        let mut at = &mut self.tree;
+        let mut parts = dotted.split('.').peekable();
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                at.remove(part);
+                return;
+            }
+            let Some(Value::Object(inner)) = at.get_mut(part) else { return };
+            at = inner;
+        }
     }
 
     /// The value at a dotted path.
@@ -114,8 +131,8 @@ fn without_losing_choices(settings: Vec<Setting>) -> Result<Vec<Setting>, SpecEr
         let mut others = kept.iter().filter(|s| chosen(s) && s.path != strongest.path);
         if let Some(other) = others.clone().find(|s| s.origin.rank() == rank) {
             return Err(SpecError::Contradiction {
-                one: named(other),
-                other: named(&strongest),
+                one: named(&other.path.join("."), &other.origin),
+                other: named(&strongest.path.join("."), &strongest.origin),
                 hint: choice.hint,
             });
         }
@@ -127,10 +144,11 @@ fn without_losing_choices(settings: Vec<Setting>) -> Result<Vec<Setting>, SpecEr
     Ok(kept)
 }
 
-fn named(setting: &Setting) -> String {
-    match &setting.origin {
+/// A value as whoever gave it knows it: the flag as typed, else the key and where it stands.
+pub fn named(path: &str, origin: &Origin) -> String {
+    match origin {
         Origin::Flag(flag) => flag.clone(),
-        origin => format!("{} ({origin})", setting.path.join(".")),
+        origin => format!("{path} ({origin})"),
     }
 }
 

@@ -4,6 +4,8 @@
 //! value where it was given and turns the tree into typed [`Spec`]s, one a sweep point.
 
 pub mod benchmark_config;
+pub mod conflicts;
+pub mod defaults;
 pub mod error;
 pub mod keys;
 pub mod layers;
@@ -49,5 +51,19 @@ pub struct Spec {
 
 /// The JSON Schema of the spec, as checked in.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(Spec).to_value()
+    let mut schema = schemars::schema_for!(Spec).to_value();
+    // One URL is the commonest case: the file takes it plain as well, and the layers make a list of it.
+    if let Some(serde_json::Value::Object(url)) = schema.pointer_mut("/$defs/TargetSpec/properties/url") {
+        url.remove("type");
+        let list = url.remove("items").map(|items| serde_json::json!({"type": "array", "items": items}));
+        url.insert("anyOf".to_owned(), serde_json::json!([{"type": "string"}, list]));
+    }
+    // What holds for a load of which nothing was said.
+    for (key, value) in defaults::LOAD {
+        let path = format!("/$defs/LoadSpec/properties/{key}/default");
+        if let Some(default) = schema.pointer_mut(&path) {
+            *default = value.into();
+        }
+    }
+    schema
 }

@@ -232,8 +232,18 @@ fn leaves(value: &Value) -> Vec<(String, Value)> {
     out
 }
 
-/// Replaces the values of headers that carry secrets.
+/// Replaces what may be secret: values of headers that carry keys, user info and query values of URLs.
 fn mask(mut spec: Value) -> Value {
+    if let Some(Value::Array(urls)) = spec.pointer_mut("/target/url") {
+        for url in urls {
+            if let Value::String(text) = url {
+                *text = crate::masked::url(text);
+            }
+        }
+    }
+    if let Some(Value::Object(fields)) = spec.pointer_mut("/target/extra") {
+        crate::secret_fields::mask(fields);
+    }
     if let Some(Value::Object(headers)) = spec.pointer_mut("/target/headers") {
         for (name, value) in headers {
             if crate::masked::is_secret_header(name) {

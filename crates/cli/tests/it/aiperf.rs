@@ -117,6 +117,13 @@ fn aiperfs_defaults_hold_under_its_verb() {
     assert_eq!((spec.workload.isl, spec.workload.osl, spec.workload.entries), (550, None, Some(100)));
     assert_eq!(spec.target.url, ["http://localhost:8000"]);
     assert_eq!(spec.target.body_options("x").max_tokens_field, "max_completion_tokens");
+    // AIPerf's grace period is what comes after a duration; a number of requests is waited for.
+    let grace = |args: &str| {
+        let point = points(args).remove(0);
+        (point.layers.origin("load.grace").is_some(), point.spec.load.grace.to_string())
+    };
+    assert_eq!(grace("--request-count 5 --benchmark-grace-period 7"), (false, "30s".to_owned()));
+    assert_eq!(grace("--benchmark-duration 5 --benchmark-grace-period 7"), (true, "7s".to_owned()));
     let spec = points("--endpoint-type completions --endpoint v1/completions --api-key k --streaming")
         .remove(0)
         .spec;

@@ -181,3 +181,40 @@ fn secrets_in_headers_are_masked_wherever_the_spec_is_shown() {
     assert!(!point.values().to_string().contains("hunter22"));
     assert!(point.spec.target.headers["Authorization"].contains("hunter22"));
 }
+
+#[test]
+fn one_url_may_be_plain_text_in_a_file() {
+    for text in ["target:\n  url: http://a:1\n", "target:\n  url: [http://a:1]\n"] {
+        let point =
+            Sources { file: Some(file(text)), ..Sources::default() }.resolve().unwrap().points.remove(0);
+        assert_eq!(point.spec.target.url, ["http://a:1"]);
+    }
+    let schema = jsonschema::validator_for(&tokmark::spec::schema()).unwrap();
+    for (url, fits) in
+        [(serde_json::json!("http://a"), true), (serde_json::json!(["http://a"]), true), (4.into(), false)]
+    {
+        assert_eq!(schema.is_valid(&serde_json::json!({"target": {"url": url}})), fits);
+    }
+}
+
+#[test]
+fn a_length_beside_a_file_of_prompts_contradicts_unless_a_weaker_layer_gave_it() {
+    let both = "workload:\n  file: x.jsonl\n  isl: 50\n";
+    let said = message(Sources { file: Some(file(both)), ..Sources::default() }.resolve());
+    assert!(
+        said.contains("workload.file") && said.contains("workload.isl") && said.contains("spec.yaml:3"),
+        "{said}"
+    );
+    let sources =
+        Sources { preset: Some(Preset::LlmPerf), flags: flag("input", "x.jsonl"), ..Sources::default() };
+    let point = sources.resolve().unwrap().points.remove(0);
+    assert_eq!((point.spec.workload.isl, point.spec.workload.file.as_deref()), (512, Some("x.jsonl")));
+}
+
+#[test]
+fn secret_body_fields_are_masked_wherever_the_spec_is_shown() {
+    let sources = Sources { flags: flag("extra", "api_key:hunter22"), ..Sources::default() };
+    let point = sources.resolve().unwrap().points.remove(0);
+    assert!(!point.values().to_string().contains("hunter22"));
+    assert_eq!(point.spec.target.extra["api_key"], "hunter22");
+}

@@ -5,6 +5,7 @@
 
 mod aiperf;
 mod benchmark_config;
+mod calibrate;
 mod keys;
 mod layers;
 mod parsing;

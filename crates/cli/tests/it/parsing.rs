@@ -17,7 +17,7 @@ fn flags_land_where_the_table_says() {
     let spec = spec(
         "http://a:1 http://b:2 -m llama --endpoint completions --no-stream -H X-A:1 -H X-B:2 --extra top_p:0.9 \
          --extra {\"stop\":[\"x\"]} --no-ignore-eos --rate 2.5 --arrival gamma --burstiness 0.5 --requests 10k \
-         --max-concurrency 64 --isl 100 --osl none --gpus 8 --tp 4 --workers 2 --no-gate --wait 300s --count-tokens events",
+         --max-concurrency 64 --isl 100 --osl none --gpus 8 --tp 4 --workers 2 --no-gate --wait 300s --count-tokens tokenizer",
     );
     assert_eq!(spec.target.url, ["http://a:1", "http://b:2"]);
     assert_eq!(spec.target.model.as_deref(), Some("llama"));

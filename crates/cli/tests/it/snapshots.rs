@@ -39,6 +39,8 @@ fn explain_shows_every_value_and_its_origin() {
         "1,8",
         "--tp",
         "4",
+        "--workers",
+        "1",
         "--set",
         "load.grace=5s",
         "-f",

@@ -32,7 +32,9 @@ pub(crate) fn serve_with(change: impl FnOnce(&mut Config)) -> Handle {
 
 /// `tokmark bench URL` with a small load; how well this shared machine measures is not asked here.
 pub(crate) fn bench(url: &str, out: &Path, args: &[&str]) -> Said {
-    let small = ["--isl", "16", "--osl", "8", "--validity", "report", "--json"];
+    let small = ["--osl", "8", "--validity", "report", "--json"];
+    // A file of prompts has its own lengths.
+    let lengths: &[&str] = if args.contains(&"--input") { &[] } else { &["--isl", "16"] };
     let load: &[&str] =
         if args.iter().any(|a| ["--rate", "--concurrency", "--burst", "--duration"].contains(a)) {
             &[]
@@ -46,6 +48,7 @@ pub(crate) fn bench(url: &str, out: &Path, args: &[&str]) -> Said {
     };
     let output = command(["bench", url])
         .args(small)
+        .args(lengths)
         .args(load)
         .args(count)
         .args(args)

@@ -31,7 +31,12 @@ pub fn ask(
             Ok(report) => return Ok(report),
             Err(error) => error,
         };
-        let lasting = matches!(error, GateError::Unauthorized { .. } | GateError::ModelUnclear { .. });
+        // A server that is still starting may list no model yet; one that lists several will not come to one.
+        let lasting = match &error {
+            GateError::Unauthorized { .. } => true,
+            GateError::ModelUnclear { served, .. } => !served.is_empty(),
+            _ => false,
+        };
         if lasting || clock.now() + gate.poll.0 > gate.wait.0 {
             return Err(error);
         }

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use tokmark_base::{Clock, Micros};
 use tokmark_record::{FailureKind, Outcome, Record};
-use tokmark_workload::Unsent;
 
 use super::Reactor;
 use crate::connection::State;
@@ -25,7 +24,9 @@ impl Reactor {
             Some(f) => failure(f.kind, &f.message, &self.shared.secrets),
         };
         record.text = reply.text;
-        if reply.keep_alive && reply.failure.is_none() && all_sent {
+        // A refusal read to its end leaves the connection as good as a success does.
+        let open = connection.tls.as_deref().is_none_or(|tls| !tls.peer_has_closed());
+        if reply.keep_alive && all_sent && open {
             connection.used = true;
             connection.state = State::Idle;
             self.idle[usize::from(connection.target)].push(slot);
@@ -77,6 +78,7 @@ impl Reactor {
                 for read in &mut record.reads.0 {
                     read.kernel = read.kernel.filter(|_| self.kernel.trusts(read.user));
                 }
+                record.headers_us = record.headers_us.filter(|at| self.kernel.trusts(*at));
             }
         }
         if !outcome.is_success() {
@@ -103,17 +105,32 @@ impl Reactor {
         attempt.is_some_and(|a| a.record.attempt == number)
     }
 
-    pub(super) fn never_sent(&mut self, unsent: Unsent) {
-        let record = Record {
-            attempt: self.shared.attempts.fetch_add(1, Ordering::Relaxed),
-            request: unsent.request,
-            phase: unsent.phase,
-            target: self.shared.target_of(unsent.request) as u16,
-            intended_us: unsent.intended,
-            outcome: Outcome::NotSent,
-            ..Record::default()
-        };
-        self.hand_over(record);
+    /// Releases whose bodies were not ready in time will not be sent.
+    pub(super) fn give_up_waiting(&mut self) {
+        for (release, _) in self.waiting.drain(..) {
+            self.in_flight -= 1;
+            self.shared.live.lanes[self.lane].completed.add(1);
+            self.unsent.push_back(release);
+        }
+    }
+
+    /// Hands over what was never sent, as far as the sink has room: a stop can leave a hundred thousand at once.
+    pub(super) fn hand_over_unsent(&mut self) {
+        for _ in 0..self.sink.room().min(self.unsent.len()) {
+            let Some(unsent) = self.unsent.pop_front() else { return };
+            let record = Record {
+                attempt: self.shared.attempts.fetch_add(1, Ordering::Relaxed),
+                request: unsent.request,
+                phase: unsent.phase,
+                target: self.shared.target_of(unsent.request) as u16,
+                intended_us: unsent.intended,
+                outcome: Outcome::NotSent,
+                ..Record::default()
+            };
+            if !self.sink.record(record) {
+                self.live().lost.add(1);
+            }
+        }
     }
 
     pub(super) fn hand_over(&mut self, record: Record) {
@@ -145,12 +162,7 @@ impl Reactor {
             && now >= at
         {
             self.cut_at = None;
-            let waiting: Vec<_> = self.waiting.drain(..).collect();
-            for (release, _) in waiting {
-                self.in_flight -= 1;
-                self.live().completed.add(1);
-                self.never_sent(release);
-            }
+            self.give_up_waiting();
             (0..self.connections.len()).for_each(|slot| {
                 if self.connections[slot].as_ref().is_some_and(|c| c.attempt.is_some()) {
                     self.end(slot, Outcome::Cut { by });

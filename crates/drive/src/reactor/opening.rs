@@ -13,8 +13,8 @@ use crate::ending::{connect_failure, failure};
 use crate::socket::{self, Interest};
 use crate::tls::Tls;
 
-/// Connections opened before t = 0 by an open loop without a cap, whose need is not known.
-const PREOPEN_UNBOUNDED: u64 = 64;
+/// Connections opened before t = 0 where nothing says how many the load needs.
+const PREOPEN_UNBOUNDED: u64 = 1;
 
 /// A connection that has not come up by then is left to the run itself to find out about.
 const PREOPEN_PATIENCE: Micros = Micros::from_millis(2_000);
@@ -23,7 +23,9 @@ impl Reactor {
     /// Opens the connections that the first starts will need, so that no handshake lies in their latency.
     pub(super) fn open_ahead(&mut self) -> io::Result<()> {
         let targets = self.shared.targets.len() as u64;
-        let wanted = self.pacer.most_in_flight().unwrap_or(PREOPEN_UNBOUNDED);
+        let most = self.pacer.most_in_flight();
+        let wanted =
+            self.shared.open_ahead.or(most).unwrap_or(PREOPEN_UNBOUNDED).min(most.unwrap_or(u64::MAX));
         for n in 0..wanted {
             if self.open((n % targets) as u16, None).is_err() {
                 break;
@@ -43,12 +45,13 @@ impl Reactor {
     }
 
     pub(super) fn begin_on_new_connection(&mut self, target: u16, attempt: Box<Attempt>) {
-        if let Err((error, attempt)) = self.open(target, Some(attempt)) {
-            if let Some(mut attempt) = attempt {
-                attempt.record.connect = Some(Connect { start_us: self.clock.now(), ..Connect::default() });
-                let outcome = failure(connect_failure(&error), &error.to_string(), &self.shared.secrets);
-                self.emit(attempt.record, outcome);
-            }
+        if let Err((error, Some(attempt))) = self.open(target, Some(attempt)) {
+            let now = self.clock.now();
+            let mut record = attempt.into_record();
+            record.connect = Some(Connect { start_us: now, ..Connect::default() });
+            record.ended_us = Some(now);
+            let outcome = failure(connect_failure(&error), &error.to_string(), &self.shared.secrets);
+            self.emit(record, outcome);
         }
     }
 
@@ -142,6 +145,8 @@ impl Reactor {
             attempt.record.connect = Some(connection.stamps);
             self.push(slot);
         } else {
+            // From now on the peer may close it at any time, which is then not the request's fault.
+            connection.used = true;
             connection.state = State::Idle;
             self.idle[usize::from(connection.target)].push(slot);
             self.watch_writes(slot, false);

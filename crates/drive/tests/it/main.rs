@@ -1,4 +1,5 @@
 //! The reactor against scripted peers: real sockets, no timing asserted.
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod peer;
 
@@ -57,6 +58,21 @@ impl Run {
     }
 
     fn try_go(self) -> Result<(RunEnd, Vec<Record>, Vec<Sample>), DriveError> {
+        let kept = Shared::default();
+        let end = self.run_into(|| Box::new(kept.clone()))?;
+        let (mut records, samples) = std::mem::take(&mut *kept.0.lock().unwrap());
+        records.sort_by_key(|r| r.request);
+        assert_eq!(end.recorded as usize, records.len());
+        Ok((end, records, samples))
+    }
+
+    fn go_with(self, sink: &Narrow) -> (RunEnd, Vec<Record>) {
+        let end = self.run_into(|| Box::new(sink.clone())).unwrap();
+        let records = std::mem::take(&mut sink.0.0.lock().unwrap().0);
+        (end, records)
+    }
+
+    fn run_into(self, sinks: impl FnMut() -> Box<dyn Sink>) -> Result<RunEnd, DriveError> {
         let load = self.load.resolve().unwrap();
         let targets: Vec<Target> = self.target.resolve(false, None)?;
         let job = Job {
@@ -67,19 +83,16 @@ impl Run {
             body: self.target.body_options("m"),
             keep_text: true,
             run_id: "test".to_owned(),
+            open_ahead: None,
+            duration: None,
             timeout: self.timeout,
             connect_timeout: Micros::from_millis(5_000),
             grace: self.grace,
             interrupt_grace: Micros::ZERO,
             secrets: vec![Secret::new("sk-hidden")],
         };
-        let kept = Shared::default();
         let live = Arc::new(Live::new(self.reactors as usize));
-        let end = tokmark_drive::run(job, &live, &self.control, || Box::new(kept.clone()))?;
-        let (mut records, samples) = std::mem::take(&mut *kept.0.lock().unwrap());
-        records.sort_by_key(|r| r.request);
-        assert_eq!(end.recorded as usize, records.len());
-        Ok((end, records, samples))
+        tokmark_drive::run(job, &live, &self.control, sinks)
     }
 }
 
@@ -115,9 +128,10 @@ fn a_stream_becomes_a_record_whose_stamps_are_in_order() {
         );
         let events: Vec<_> = record.reads.content_events().collect();
         assert_eq!(events.len(), 3);
-        let stamps =
-            [record.released_us, record.acted_us, record.sent_us, record.sent_end_us, Some(events[0].at)];
+        // The reply may be in the kernel before the send call has returned, so `sent_end` stands apart.
+        let stamps = [record.released_us, record.acted_us, record.sent_us, Some(events[0].at)];
         assert!(stamps.iter().all(Option::is_some) && stamps.is_sorted(), "{stamps:?}");
+        assert!(record.sent_end_us >= record.sent_us);
         assert!(events.is_sorted_by_key(|e| e.at) && events.iter().all(|e| e.after <= e.at), "{events:?}");
         assert!(record.ended_us >= Some(events[2].at));
         assert_eq!(record.text.as_ref().unwrap().output, "a b c");
@@ -292,4 +306,56 @@ fn a_slot_freed_by_a_time_out_is_used_again() {
     let run = Run { timeout: Some(Micros::from_millis(20)), ..Run::new(peer.url(), 1, 3) };
     let (_, records, _) = run.go();
     assert_eq!(records.iter().map(failed).collect::<Vec<_>>(), [FailureKind::Timeout; 3]);
+}
+
+/// Has room for two records at a time.
+#[derive(Clone, Default)]
+struct Narrow(Shared, Arc<std::sync::atomic::AtomicUsize>);
+
+impl Sink for Narrow {
+    fn record(&mut self, record: Record) -> bool {
+        self.0.record(record)
+    }
+    fn sample(&mut self, sample: Sample) -> bool {
+        self.0.sample(sample)
+    }
+    fn room(&self) -> usize {
+        // Every other question finds no room at all.
+        2 * (self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2)
+    }
+}
+
+#[test]
+fn what_a_stop_leaves_unsent_is_recorded_as_far_as_there_is_room_and_never_lost() {
+    let control = Control::default();
+    let interrupt = control.clone();
+    // Everything is due at once, and the one slot of the cap is held.
+    let peer = Peer::start(move |_, stream, _| {
+        interrupt.interrupt();
+        let _ = std::io::Read::read(stream, &mut [0]);
+        false
+    });
+    let load = LoadSpec {
+        burst: true,
+        requests: Some(Count::Exactly(20)),
+        max_concurrency: Some(1),
+        ..LoadSpec::default()
+    };
+    let run = Run { load, control, ..Run::new(peer.url(), 1, 1) };
+    let (end, records) = run.go_with(&Narrow::default());
+    assert_eq!((end.lost, records.len()), (0, 20));
+    assert_eq!(records.iter().filter(|r| r.outcome == Outcome::NotSent).count(), 19);
+    assert_eq!(end.recorded, 1, "what was never issued is not recorded against it");
+}
+
+#[test]
+fn a_refusal_keeps_its_connection() {
+    let peer = Peer::start(|_, stream, _| {
+        let reply = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}";
+        std::io::Write::write_all(stream, reply.as_bytes()).unwrap();
+        true
+    });
+    let (_, records, _) = Run::new(peer.url(), 1, 5).go();
+    assert!(records.iter().all(|r| r.status == Some(429)));
+    assert_eq!(peer.connections(), 1);
 }

@@ -1,5 +1,7 @@
 //! Was the load the one that was asked for, and does the window show it?
 
+use tokmark_base::units::significant;
+
 use super::thresholds as limit;
 use super::{Evidence, Words, missed_after_ms, percent};
 use crate::summary::{LoadKind, WindowRule};
@@ -11,13 +13,17 @@ pub(super) fn rate(e: &Evidence<'_>) -> Option<Warning> {
     if load.kind != LoadKind::Open {
         return None;
     }
-    let (plan, achieved) = (load.realised_rate_per_s?, load.achieved_rate_per_s?);
     let words = Words {
         code: Code::RateNotReached,
         unit: "requests/s",
         effect: "the server was measured at a lower load than asked",
         fix: "lower --rate, lift the concurrency cap, or give the client more processor",
     };
+    let for_ramp = Words { fix: "shorten --ramp, or raise --requests or --duration", ..words };
+    if let Some(warning) = ramp_not_over(e, &for_ramp) {
+        return Some(warning);
+    }
+    let (plan, achieved) = (load.realised_rate_per_s?, load.achieved_rate_per_s?);
     (achieved < limit::RATE_RATIO * plan).then(|| {
         let message = format!(
             "{achieved:.2} starts/s achieved, the plan held {plan:.2}; allowed is {} of it",
@@ -30,21 +36,44 @@ pub(super) fn rate(e: &Evidence<'_>) -> Option<Warning> {
 /// Fewer attempts in flight than asked.
 pub(super) fn concurrency(e: &Evidence<'_>) -> Option<Warning> {
     let load = &e.summary.load;
-    // Without a window the fill and the drain are in the mean; `short_window` says so.
-    if load.kind != LoadKind::Closed || e.summary.window.rule == WindowRule::Whole {
+    if load.kind != LoadKind::Closed {
         return None;
     }
-    let (asked, achieved) = (load.asked_concurrency? as f64, load.achieved_concurrency?);
-    let allowed = limit::CONCURRENCY_RATIO * asked;
     let words = Words {
         code: Code::ConcurrencyNotReached,
         unit: "requests",
         effect: "the server was measured at a lower concurrency than asked",
         fix: "ask for more --requests (at least 10x the concurrency), or give the client more processor",
     };
+    let for_ramp = Words { fix: "shorten --ramp, or raise --requests or --duration", ..words };
+    if let Some(warning) = ramp_not_over(e, &for_ramp) {
+        return Some(warning);
+    }
+    // Without a window the fill and the drain are in the mean; `short_window` says so.
+    if e.summary.window.rule == WindowRule::Whole {
+        return None;
+    }
+    let (asked, achieved) = (load.asked_concurrency? as f64, load.achieved_concurrency?);
+    let allowed = limit::CONCURRENCY_RATIO * asked;
     (achieved < allowed).then(|| {
         let message = format!("{achieved:.1} attempts in flight on average, asked {asked:.0}");
         words.degraded(allowed, achieved, message)
+    })
+}
+
+/// The window ended before the asked load was reached. The ramp begins with the run, at t = 0.
+fn ramp_not_over(e: &Evidence<'_>, words: &Words) -> Option<Warning> {
+    let ramp = e.facts.ramp_us.filter(|ramp| ramp.0 > 0)?;
+    let end = e.summary.window.end_us;
+    let words = Words { unit: "s", ..*words };
+    (end <= ramp).then(|| {
+        let (ramp, end) = (ramp.as_secs_f64(), end.as_secs_f64());
+        let message = format!(
+            "the ramp of {} s was not over when the measured window ended, at {} s",
+            significant(ramp),
+            significant(end)
+        );
+        words.degraded(ramp, end, message)
     })
 }
 

@@ -94,6 +94,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Verdict {
 }
 
 /// The words of a rule; what was seen is filled in where it breaks.
+#[derive(Clone, Copy)]
 struct Words {
     code: Code,
     unit: &'static str,

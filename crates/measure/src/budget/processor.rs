@@ -111,20 +111,26 @@ pub(super) fn steal(e: &Evidence<'_>) -> Option<Warning> {
     })
 }
 
-/// The machine was short of processors.
+/// The machine was short of processors, and the client felt it.
 pub(super) fn pressure(e: &Evidence<'_>) -> Option<Warning> {
     let seen = e.summary.client.psi_cpu_some_ratio?;
+    let waited = most(&e.summary.client.runqueue_wait_ratio)?;
+    // Other tasks that wait, such as a busy server, are no fault of the measurement.
+    if waited <= limit::RUNQUEUE_WAIT_RATIO || e.summary.window.duration_s < limit::PRESSURE_WINDOW_S {
+        return None;
+    }
     let words = Words {
         code: Code::CpuPressure,
         unit: "ratio",
-        effect: "tasks of this machine wait for a processor; the client may be among them",
+        effect: "tasks of this machine wait for a processor, and the client was among them",
         fix: "stop other work on this machine, or measure from another one",
     };
     (seen > limit::PRESSURE_RATIO).then(|| {
         let message = format!(
-            "some task waited for a processor {} of the time, allowed {}",
+            "some task waited for a processor {} of the time, allowed {}; a reactor waited {}",
             percent(seen),
-            percent(limit::PRESSURE_RATIO)
+            percent(limit::PRESSURE_RATIO),
+            percent(waited)
         );
         words.degraded(limit::PRESSURE_RATIO, seen, message)
     })

@@ -1,5 +1,7 @@
 //! Every rule, just below and just above its threshold.
 
+use tokmark_base::Micros;
+
 use super::*;
 use crate::facts::Calibrated;
 use crate::summary::Censoring;
@@ -65,7 +67,14 @@ fn each_rule_breaks_alone() {
         (|s| s.client.runqueue_wait_ratio[1] = 0.07, C::CpuContended, D),
         (|s| s.client.loop_utilisation_ratio[0] = 0.9, C::LoopBusy, D),
         (|s| s.client.cpu_steal_ratio = Some(0.2), C::CpuSteal, D),
-        (|s| s.client.psi_cpu_some_ratio = Some(0.7), C::CpuPressure, D),
+        (
+            |s| {
+                s.client.psi_cpu_some_ratio = Some(0.7);
+                s.client.runqueue_wait_ratio[1] = 0.03;
+            },
+            C::CpuPressure,
+            D,
+        ),
         (|s| s.client.read_lag_ms_p99 = Some(50.1), C::ReadLag, D),
         (|s| s.client.open_fds_max = Some(19_500), C::FdsNearLimit, D),
         (|s| s.client.clock_steps = Some(1), C::ClockStep, D),
@@ -111,6 +120,57 @@ fn just_below_nothing_breaks() {
         }),
         []
     );
+}
+
+#[test]
+fn pressure_on_the_machine_counts_only_if_the_client_waited_long_enough_to_tell() {
+    let pressed = |waited: Vec<f64>, duration_s| {
+        one(|s| {
+            s.client.psi_cpu_some_ratio = Some(0.95);
+            s.client.runqueue_wait_ratio = waited;
+            s.window.duration_s = duration_s;
+        })
+    };
+    let raised = [(Code::CpuPressure, Severity::Degraded)];
+    assert_eq!(pressed(vec![0.01, 0.03], 20.0), raised);
+    // A busy server beside it, and the client never waited, or nobody knows.
+    assert_eq!(pressed(vec![0.01, 0.02], 20.0), []);
+    assert_eq!(pressed(vec![], 20.0), []);
+    assert_eq!(pressed(vec![0.01, 0.03], 0.9), []);
+}
+
+#[test]
+fn a_ramp_that_is_not_over_in_time_is_named() {
+    let with = |kind, achieved, end_s: i64, ramp_s: i64| {
+        let mut summary = clean();
+        summary.load.kind = kind;
+        summary.load.asked_concurrency = (kind == LoadKind::Closed).then_some(4);
+        summary.load.achieved_concurrency = achieved;
+        summary.window.end_us = Micros(end_s * 1_000_000);
+        let facts = RunFacts { ramp_us: Some(Micros(ramp_s * 1_000_000)), ..RunFacts::default() };
+        let ends = Ends { succeeded: 200, started: 200, ..Ends::default() };
+        let verdict = judge(&Evidence {
+            summary: &summary,
+            facts: &facts,
+            ends,
+            release_delay_ms_p99: None,
+            events_per_s: None,
+            max_error_rate: None,
+            ttft_ms_p50: None,
+            latency_ms_p50: None,
+        });
+        verdict.warnings.iter().map(|w| (w.code, w.message.clone())).collect::<Vec<_>>()
+    };
+    for (kind, code) in
+        [(LoadKind::Closed, Code::ConcurrencyNotReached), (LoadKind::Open, Code::RateNotReached)]
+    {
+        let text = "the ramp of 2.00 s was not over when the measured window ended, at 1.00 s";
+        assert_eq!(with(kind, None, 1, 2), [(code, text.to_owned())]);
+        assert_eq!(with(kind, None, 2, 2).len(), 1);
+        assert_eq!(with(kind, Some(4.0), 3, 2), []);
+        // Nothing started: other rules speak.
+        assert_eq!(with(kind, None, 1, 0), []);
+    }
 }
 
 #[test]

@@ -41,8 +41,13 @@ pub const THROTTLED_RATIO: f64 = 0.005;
 /// well; the damage itself shows as stalls and lag.
 pub const STEAL_RATIO: f64 = 0.10;
 
-/// Share of time some task of the machine waited for a processor. With the server on the same machine a third is normal.
+/// Share of time some task of the machine waited for a processor. It is the whole machine's: a busy server beside the client
+/// alone can raise it to 1 and harm nothing, so it counts only where a reactor itself waited for more than
+/// [`RUNQUEUE_WAIT_RATIO`] …
 pub const PRESSURE_RATIO: f64 = 0.60;
+/// … and over a window of at least this many seconds: the series has one sample a second, and over milliseconds a single
+/// wake-up is a large share.
+pub const PRESSURE_WINDOW_S: f64 = 1.0;
 
 /// Achieved over the plan's realised starts: METHOD's own limit.
 pub const RATE_RATIO: f64 = 0.95;
@@ -71,3 +76,51 @@ pub const ERROR_RATIO: f64 = 0.10;
 pub const OPENED_RATIO: f64 = 0.5;
 /// … judged from so many attempts on.
 pub const OPENED_ATTEMPTS: u64 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCS: &str = include_str!("../../../../docs/verdict.md");
+
+    /// Each limit as its row of the docs writes it.
+    #[test]
+    fn the_docs_have_these_limits() {
+        let percent = |x: f64| format!("{} %", (x * 1e6).round() / 1e4);
+        let ms = |x: f64| format!("{x} ms");
+        let dispatch = format!("max({}, {} ", ms(DISPATCH_DELAY_MS), percent(DISPATCH_DELAY_OF_TTFT));
+        let hopeless =
+            format!("max({}, {} ", ms(DISPATCH_DELAY_INVALID_MS), percent(DISPATCH_DELAY_INVALID_OF_TTFT));
+        for (code, words) in [
+            ("dispatch_delay", vec![dispatch, hopeless]),
+            ("read_lag", vec![format!("max({}, {} ", ms(READ_LAG_MS), percent(READ_LAG_OF_LATENCY))]),
+            ("censored", vec![percent(CENSORED_RATIO)]),
+            ("stalled", vec![ms(STALL_MS), format!("above {} s", STALL_INVALID_MS / 1e3)]),
+            ("loop_busy", vec![percent(LOOP_UTILISATION)]),
+            ("cpu_contended", vec![percent(RUNQUEUE_WAIT_RATIO), half(RUNQUEUE_WAIT_OF_BUSY)]),
+            ("cpu_throttled", vec![format!("max({}, {} ", ms(THROTTLED_MS), percent(THROTTLED_RATIO))]),
+            ("cpu_steal", vec![percent(STEAL_RATIO)]),
+            ("cpu_pressure", vec![percent(PRESSURE_RATIO), format!("{PRESSURE_WINDOW_S} s")]),
+            ("rate_not_reached", vec![percent(RATE_RATIO)]),
+            ("concurrency_not_reached", vec![percent(CONCURRENCY_RATIO)]),
+            ("missed_starts", vec![percent(MISSED_RATIO)]),
+            ("short_window", vec![format!("{WINDOW_LATENCIES} mean latencies")]),
+            ("error_rate", vec![percent(ERROR_RATIO)]),
+            ("fds_near_limit", vec![percent(FDS_RATIO)]),
+            ("token_counts_differ", vec![percent(TOKEN_DIFFERENCE_RATIO)]),
+            ("token_counts_missing", vec![percent(TOKENS_MISSING_RATIO)]),
+            ("output_length_mismatch", vec![percent(OSL_MISMATCH_RATIO)]),
+            ("connections_not_reused", vec![format!("from {OPENED_ATTEMPTS} "), half(OPENED_RATIO)]),
+        ] {
+            let row = DOCS.lines().find(|line| line.starts_with(&format!("| `{code}` |"))).unwrap();
+            for word in words {
+                assert!(row.contains(&word), "`{word}` is not in: {row}");
+            }
+        }
+    }
+
+    fn half(x: f64) -> String {
+        assert!((x - 0.5).abs() < 1e-9, "the docs say half: {x}");
+        "half".to_owned()
+    }
+}

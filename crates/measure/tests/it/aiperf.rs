@@ -1,6 +1,6 @@
 //! AIPerf's formulas over AIPerf's population, on records small enough for paper.
 
-use tokmark_measure::aiperf::{RecordValue, record_metrics};
+use tokmark_measure::aiperf::{RecordValue, error_type, record_metrics};
 use tokmark_record::{Count, CountSource, Cut, FailureKind, Outcome};
 
 use crate::build::{MS, count, facts, failed, run, success};
@@ -88,7 +88,7 @@ fn failures_get_a_twin_and_infinite_keys_are_left_out() {
     // Successes are as before.
     assert_eq!(a.metric("time_to_first_token").unwrap().stats.count, Some(3));
     let errors: Vec<_> = a.error_summary.iter().map(|e| (e.code, e.kind.as_str(), e.count)).collect();
-    assert_eq!(errors, [(Some(499), "cut", 1), (Some(503), "http_server_error", 1)]);
+    assert_eq!(errors, [(Some(499), "cut", 1), (Some(503), "Service Unavailable", 1)]);
 }
 
 #[test]
@@ -114,4 +114,22 @@ fn without_streaming_there_is_no_first_token() {
     }
     assert_eq!(a.aiperf.metric("request_latency").unwrap().stats.avg, Some(200.0));
     assert_eq!(a.aiperf.metric("e2e_output_token_throughput").unwrap().stats.avg, Some(100.0));
+}
+
+#[test]
+fn a_refusal_is_named_by_its_reason_phrase() {
+    for (kind, status, want) in [
+        (FailureKind::HttpClientError, Some(429), "Too Many Requests"),
+        (FailureKind::HttpServerError, Some(500), "Internal Server Error"),
+        (FailureKind::Redirect, Some(307), "Temporary Redirect"),
+        // No phrase is agreed on: our own word.
+        (FailureKind::HttpServerError, Some(599), "http_server_error"),
+        // The status was good; what went wrong came after it.
+        (FailureKind::CutShort, Some(200), "cut_short"),
+        (FailureKind::Timeout, None, "timeout"),
+    ] {
+        assert_eq!(error_type(kind, status), want);
+        let a = run(&[failed(0, 0, kind, status, "no")], &facts()).aiperf;
+        assert_eq!((a.error_summary[0].code, a.error_summary[0].kind.as_str()), (status, want));
+    }
 }

@@ -9,3 +9,4 @@ mod open;
 mod oracle;
 mod schema;
 mod tokens;
+mod window;

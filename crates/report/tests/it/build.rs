@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokmark_base::Micros;
-use tokmark_measure::summary::LoadKind;
+use tokmark_measure::summary::{Amount, LoadKind};
 use tokmark_measure::{MeasureSpec, RunFacts, Summary, analyse};
 use tokmark_record::header::Target;
 use tokmark_record::{
@@ -160,4 +160,26 @@ pub(crate) fn open() -> Summary {
         ..RunFacts::default()
     };
     summary(&records, &[], &header(), &facts)
+}
+
+/// [`failing`] and [`stalled`] at their widest: slow, long-winded, every percentile and maximum a wide range.
+pub(crate) fn wide() -> Summary {
+    let mut summary = failing();
+    summary.censoring.share_ratio = Some(0.0068);
+    summary.finish_reasons = BTreeMap::from([("length".to_owned(), 199_999), ("stop".to_owned(), 1)]);
+    summary.targets =
+        vec!["http://inference-gateway.a-namespace-with-a-long-name.svc.cluster.local:8000/v1".into(); 2];
+    summary.targets.push(format!("http://127.0.0.1:8000/{}", "x".repeat(150)));
+    for metric in &mut summary.metrics {
+        for d in [metric.values.as_mut(), metric.adjusted.as_mut()].into_iter().flatten() {
+            d.censored = 3;
+            for p in d.percentiles.iter_mut().filter(|p| p.value.is_finite()) {
+                (p.value.0, p.bound) = (123_456.0, Some(Amount(120_001.0)));
+            }
+            if d.max.is_some_and(Amount::is_finite) {
+                (d.max, d.max_bound) = (Some(Amount(130_000.0)), Some(Amount(140_001.0)));
+            }
+        }
+    }
+    summary
 }

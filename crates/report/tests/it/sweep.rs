@@ -19,3 +19,17 @@ fn an_open_loop_is_measured_from_the_intended_start() {
     let points = [Point { level: "rate 100", summary: &open }];
     insta::assert_snapshot!(sweep::table(&points, Style::default()));
 }
+
+#[test]
+fn wide_values_and_long_levels_fit() {
+    let (wide, stalled) = (build::wide(), build::stalled());
+    let long = format!("concurrency 1024, isl 131072, {}", "x".repeat(90));
+    for level in ["concurrency 1024", &long] {
+        let points = [Point { level, summary: &wide }, Point { level: "concurrency 8", summary: &stalled }];
+        let text = sweep::table(&points, Style::default());
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
+        }
+        insta::assert_snapshot!(text);
+    }
+}

@@ -1,5 +1,6 @@
 use tokmark_measure::Summary;
-use tokmark_report::{Style, terminal};
+use tokmark_measure::summary::Amount;
+use tokmark_report::{Style, markdown, terminal};
 
 use crate::build;
 
@@ -41,9 +42,15 @@ fn an_invalid_run_prints_no_headline() {
 
 #[test]
 fn every_line_fits_a_hundred_columns_and_the_verdict_is_last() {
-    for summary in
-        [build::clean(), build::small(), build::failing(), build::stalled(), build::lossy(), build::open()]
-    {
+    for summary in [
+        build::clean(),
+        build::small(),
+        build::failing(),
+        build::stalled(),
+        build::lossy(),
+        build::open(),
+        build::wide(),
+    ] {
         let text = plain(&summary);
         for line in text.lines() {
             assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
@@ -78,4 +85,25 @@ fn numbers_too_large_for_their_column_still_fit() {
         }
     }
     assert!(plain(&summary).lines().all(|l| l.chars().count() <= 100));
+}
+
+#[test]
+fn a_run_of_wide_values() {
+    let text = plain(&build::wide());
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_censored_maximum_shows_how_far_it_may_reach() {
+    let mut summary = build::stalled();
+    let speed = summary.metrics.iter_mut().find(|m| m.tag == "output_token_throughput_per_user").unwrap();
+    let values = speed.values.as_mut().unwrap();
+    (values.max, values.max_bound) = (Some(Amount(140.0)), Some(Amount(186.0)));
+    let text = plain(&summary);
+    let row = text.lines().find(|l| l.contains("Decode speed")).unwrap();
+    assert!(row.ends_with("140–186"), "{row}");
+    assert!(markdown::run(&summary, Style::default()).contains("| 140–186 |"));
 }

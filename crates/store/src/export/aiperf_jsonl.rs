@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 use tokmark_base::{Micros, Phase};
-use tokmark_measure::aiperf::{RecordMetric, RecordValue};
+use tokmark_measure::aiperf::{RecordMetric, RecordValue, error_type};
 use tokmark_record::{Cut, Outcome, Record, RunHeader};
 
 /// One line. `metrics` are the record's own, in AIPerf's names and units.
@@ -94,7 +94,9 @@ fn error(record: &Record) -> Option<Value> {
             };
             (Some(499), json!("cut"), why.to_owned())
         }
-        Outcome::Failed(failure) => (record.status, json!(failure.kind), failure.message.clone()),
+        Outcome::Failed(failure) => {
+            (record.status, error_type(failure.kind, record.status).into(), failure.message.clone())
+        }
     };
     let mut out = Map::new();
     if let Some(code) = code {

@@ -2,23 +2,27 @@
 //! no key for.
 //!
 //! Its reader, `plot_pareto.py`, multiplies tensor by data parallelism to get the GPUs of a role, and takes any mode but
-//! `aggregated` for disaggregated. So replicas are counted as data parallelism here, sizes that were not said are the
-//! engines' own default of 1 once a role is known at all, and `mode` is said wherever it can be told. A role that does not
-//! exist in the mode is 0, as in `perf.sh`; what is not known has no key.
+//! `aggregated` for disaggregated. So where a role's GPUs are known, its data parallelism is what that product needs: replicas
+//! and pipeline stages are folded into it. Where they are not, only what was said has a key. A role that does not exist in the
+//! mode is 0, as in `perf.sh`. `derived` names the keys whose values nobody gave.
 
 use serde_json::{Map, Value, json};
 use tokmark_perf::{Deployment, Mode, Role};
 
 /// The document. `model`, `isl` and `osl` are the workload's.
 pub fn document(deployment: &Deployment, model: Option<&str>, isl: Option<u32>, osl: Option<u32>) -> Value {
-    let told = Role { tp: deployment.tp, pp: deployment.pp, dp: deployment.dp, workers: deployment.workers };
-    let role_less = (told != Role::default()).then_some(told);
+    let role_less = deployment.role_less();
     let mode = deployment.mode.or_else(|| role_less.map(|_| Mode::Agg));
+    let of = |role: Option<Role>, gpus: Option<u32>| role.map(|role| Sizes::of(role, gpus));
     let [both, prefill, decode] = match mode {
-        Some(Mode::Agg) => [role_less.map(sizes), Some(NO_ROLE), Some(NO_ROLE)],
-        Some(Mode::Disagg) => [Some(NO_ROLE), deployment.prefill.map(sizes), deployment.decode.map(sizes)],
+        Some(Mode::Agg) => [of(role_less, deployment.gpus()), Some(NO_ROLE), Some(NO_ROLE)],
+        Some(Mode::Disagg) => {
+            let own = |role: Option<Role>| of(role, role.and_then(Role::gpus));
+            [Some(NO_ROLE), own(deployment.prefill), own(deployment.decode)]
+        }
         None => [None, None, None],
     };
+    let mut derived = Vec::new();
     let mut out = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -29,17 +33,30 @@ pub fn document(deployment: &Deployment, model: Option<&str>, isl: Option<u32>, 
     put("model", model.map(Value::from));
     put("input_sequence_length", isl.map(Value::from));
     put("output_sequence_length", osl.map(Value::from));
-    put("tensor_parallelism", both.map(|s| s.tp.into()));
-    put("data_parallelism", both.map(|s| s.copies.into()));
-    put("prefill_tensor_parallelism", prefill.map(|s| s.tp.into()));
-    put("prefill_data_parallelism", prefill.map(|s| s.copies.into()));
-    put("decode_tensor_parallelism", decode.map(|s| s.tp.into()));
-    put("decode_data_parallelism", decode.map(|s| s.copies.into()));
+    for (prefix, sizes) in [("", both), ("prefill_", prefill), ("decode_", decode)] {
+        let Some(sizes) = sizes else { continue };
+        for (key, size) in [("tensor_parallelism", sizes.tp), ("data_parallelism", sizes.dp)] {
+            let key = format!("{prefix}{key}");
+            put(&key, size.value.map(Value::from));
+            if size.derived {
+                derived.push(key);
+            }
+        }
+    }
+    if mode != deployment.mode {
+        derived.push("mode".to_owned());
+    }
+    if deployment.gpus_derived() == Some(true) {
+        derived.push("gpus".to_owned());
+    }
     put("mode", mode.map(|m| if m == Mode::Agg { "aggregated" } else { "disaggregated" }.into()));
     put("gpus", deployment.gpus().map(Value::from));
     put("gpus_derived", deployment.gpus_derived().map(Value::from));
     put("gpu_model", deployment.gpu_model.clone().map(Value::from));
     put("pipeline_parallelism", deployment.pp.map(Value::from));
+    // What the folded value above hides; a role's own lies in `prefill` and `decode`.
+    let hidden = deployment.dp.filter(|dp| both.is_some_and(|s| s.dp.value != Some(*dp)));
+    put("data_parallelism_per_worker", hidden.map(Value::from));
     put("workers", deployment.workers.map(Value::from));
     put("prefill", deployment.prefill.map(|role| json!(role)));
     put("decode", deployment.decode.map(|role| json!(role)));
@@ -49,18 +66,38 @@ pub fn document(deployment: &Deployment, model: Option<&str>, isl: Option<u32>, 
     put("driver", deployment.driver.clone().map(Value::from));
     put("label", deployment.label.clone().map(Value::from));
     put("extra", (!deployment.extra.is_empty()).then(|| json!(deployment.extra)));
+    put("derived", (!derived.is_empty()).then(|| json!(derived)));
     Value::Object(out)
+}
+
+/// A number of the reader's product.
+#[derive(Clone, Copy)]
+struct Size {
+    value: Option<u32>,
+    /// Nobody gave it.
+    derived: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Sizes {
-    tp: u32,
-    /// Data-parallel ranks of every replica.
-    copies: u32,
+    tp: Size,
+    dp: Size,
 }
 
-const NO_ROLE: Sizes = Sizes { tp: 0, copies: 0 };
+const ZERO: Size = Size { value: Some(0), derived: false };
+const NO_ROLE: Sizes = Sizes { tp: ZERO, dp: ZERO };
 
-fn sizes(role: Role) -> Sizes {
-    Sizes { tp: role.tp.unwrap_or(1), copies: role.dp.unwrap_or(1).saturating_mul(role.workers.unwrap_or(1)) }
+impl Sizes {
+    /// The sizes of a role that has `gpus`, if that is known: then their product.
+    fn of(role: Role, gpus: Option<u32>) -> Self {
+        // Not said, and the count known: the engines' own default, which the count rests on.
+        let tp = role.tp.or_else(|| gpus.map(|_| 1));
+        let folded =
+            gpus.zip(tp).and_then(|(gpus, tp)| gpus.is_multiple_of(tp).then(|| gpus.checked_div(tp))?);
+        let dp = folded.or(role.dp);
+        Self {
+            tp: Size { value: tp, derived: tp != role.tp },
+            dp: Size { value: dp, derived: dp != role.dp },
+        }
+    }
 }

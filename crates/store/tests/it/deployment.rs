@@ -22,7 +22,10 @@ fn role(tp: u32, workers: Option<u32>) -> Role {
 #[test]
 fn the_fields_reader_counts_the_same_gpus() {
     let cases = [
-        Deployment { tp: Some(4), ..Deployment::default() },
+        Deployment { tp: Some(4), workers: Some(1), ..Deployment::default() },
+        Deployment { tp: Some(2), gpus: Some(4), ..Deployment::default() },
+        Deployment { dp: Some(4), workers: Some(2), ..Deployment::default() },
+        Deployment { tp: Some(2), pp: Some(2), workers: Some(2), ..Deployment::default() },
         Deployment {
             tp: Some(4),
             dp: Some(2),
@@ -33,7 +36,7 @@ fn the_fields_reader_counts_the_same_gpus() {
         Deployment {
             mode: Some(Mode::Disagg),
             prefill: Some(role(1, Some(2))),
-            decode: Some(role(4, None)),
+            decode: Some(role(4, Some(1))),
             ..Deployment::default()
         },
     ];
@@ -49,6 +52,10 @@ fn the_keys_are_perf_shs_and_what_is_not_known_has_none() {
     let deployment = Deployment {
         kind: Some("vllm".to_owned()),
         tp: Some(8),
+        dp: Some(1),
+        workers: Some(1),
+        mode: Some(Mode::Agg),
+        gpus: Some(8),
         gpu_model: Some("H200".to_owned()),
         ..Deployment::default()
     };
@@ -60,7 +67,7 @@ fn the_keys_are_perf_shs_and_what_is_not_known_has_none() {
             "tensor_parallelism": 8, "data_parallelism": 1,
             "prefill_tensor_parallelism": 0, "prefill_data_parallelism": 0,
             "decode_tensor_parallelism": 0, "decode_data_parallelism": 0, "mode": "aggregated",
-            "gpus": 8, "gpus_derived": true, "gpu_model": "H200",
+            "gpus": 8, "gpus_derived": false, "gpu_model": "H200", "workers": 1,
         })
     );
     let keys: Vec<_> = config.as_object().unwrap().keys().take(11).cloned().collect();
@@ -81,4 +88,28 @@ fn the_keys_are_perf_shs_and_what_is_not_known_has_none() {
         ]
     );
     assert_eq!(document(&Deployment::default(), None, None, None), json!({}));
+}
+
+#[test]
+fn what_nobody_gave_is_named_or_left_out() {
+    let made = |deployment: Deployment| {
+        let config = document(&deployment, None, None, None);
+        let key = |key: &str| config.get(key).cloned().unwrap_or_default();
+        (key("tensor_parallelism"), key("data_parallelism"), key("gpus_derived"), key("derived"))
+    };
+    let two = Deployment { tp: Some(2), ..Deployment::default() };
+    // Four workers of two: eight GPUs, and both that and the product's other factor are worked out.
+    assert_eq!(
+        made(Deployment { workers: Some(4), ..two.clone() }),
+        (json!(2), json!(4), json!(true), json!(["data_parallelism", "mode", "gpus"]))
+    );
+    assert_eq!(
+        made(Deployment { gpus: Some(4), ..two.clone() }),
+        (json!(2), json!(2), json!(false), json!(["data_parallelism", "mode"]))
+    );
+    // The GPUs are not known, so nothing needs a factor nobody gave.
+    assert_eq!(made(two.clone()), (json!(2), json!(null), json!(null), json!(["mode"])));
+    let three = Deployment { dp: Some(3), workers: Some(2), mode: Some(Mode::Agg), ..two };
+    assert_eq!(document(&three, None, None, None)["data_parallelism_per_worker"], 3);
+    assert_eq!(made(three), (json!(2), json!(6), json!(true), json!(["data_parallelism", "gpus"])));
 }

@@ -184,3 +184,51 @@ fn a_killed_run_is_analysed_from_its_header_and_records() {
     let error = run.analyse(&MeasureSpec::default(), &facts).unwrap_err();
     assert!(error.to_string().contains("line 1:"), "{error}");
 }
+
+#[test]
+fn a_killed_runs_anchor_is_the_one_of_its_health_series() {
+    let dir = tempfile::tempdir().unwrap();
+    Publisher::new(dir.path(), &[]).header(&header()).unwrap();
+    let run = Run::open(dir.path()).unwrap();
+    assert_eq!(rebuild::exact_anchor(&run).unwrap(), None, "no series yet");
+    let anchor = 1_795_343_265_511_414_219_i64;
+    let mut lines = LineWriter::new(Vec::new());
+    lines.line(&Sample { source: "server".to_owned(), ..Sample::default() }).unwrap();
+    let values = [("anchor_unix_ns".to_owned(), anchor as f64)].into();
+    lines.line(&Sample { source: "client".to_owned(), values, ..Sample::default() }).unwrap();
+    fs::write(dir.path().join(SERIES), lines.finish().unwrap()).unwrap();
+    let read = rebuild::exact_anchor(&run).unwrap().unwrap();
+    assert!((read - anchor).abs() <= 256, "{read}");
+}
+
+#[test]
+fn a_count_that_a_duration_may_end_is_no_plan() {
+    let facts = |load| rebuild::facts(&RunHeader { spec: serde_json::json!({ "load": load }), ..header() });
+    let both = facts(serde_json::json!({ "concurrency": 2, "requests": 20, "duration": "2s" }));
+    assert_eq!((both.load, both.planned, both.asked_concurrency), (LoadKind::Closed, None, Some(2)));
+    let burst = facts(serde_json::json!({ "burst": true, "requests": 20 }));
+    assert_eq!((burst.load, burst.planned, burst.ramp_us), (LoadKind::Burst, Some(20), None));
+}
+
+#[test]
+fn what_a_killed_run_left_is_counted_against_what_it_had_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    Publisher::new(dir.path(), &[]).header(&header()).unwrap();
+    let (bytes, first) = two_frames();
+    fs::write(dir.path().join(RECORDS), &bytes[..first + 5]).unwrap();
+    let run = Run::open(dir.path()).unwrap();
+    let left = run.left_behind().unwrap();
+    assert_eq!((left.records, left.damaged, left.issued), (10, true, None));
+    let values = [("issued".to_owned(), 31.0), ("in_flight".to_owned(), 8.0)].into();
+    let sample = Sample { at_us: Micros(2_000_000), source: "client".to_owned(), values };
+    let mut lines = LineWriter::new(Vec::new());
+    lines.line(&sample).unwrap();
+    fs::write(dir.path().join(SERIES), lines.finish().unwrap()).unwrap();
+    fs::write(dir.path().join(RECORDS), &bytes).unwrap();
+    let left = run.left_behind().unwrap();
+    assert_eq!((left.records, left.damaged, left.issued, left.in_flight), (20, false, Some(31), Some(8)));
+    assert_eq!(
+        left.to_string(),
+        "20 records were read; at the last health sample, 2.0 s into the run, 31 attempts had begun and 8 of them were in flight"
+    );
+}

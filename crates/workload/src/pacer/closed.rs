@@ -1,12 +1,13 @@
 //! A lane of a closed loop: slots that each hold one attempt, opened all at once or one after another by the ramp.
 
+use std::sync::Arc;
+
 use tokmark_base::{Micros, Phase};
 
 use super::forecast::{Forecast, PHASES};
 use super::share::Share;
-use super::{Measured, Next, Release};
+use super::{Issued, Next, Release};
 use crate::load::{Load, Phased};
-use crate::plan::phase_of;
 
 /// See the module.
 #[derive(Debug)]
@@ -19,19 +20,18 @@ pub(super) struct ClosedLane {
     /// Slots open so far.
     open: u64,
     in_flight: u64,
-    measured: Measured,
+    issued: Arc<Issued>,
     /// Index into [`PHASES`]; past the end: finished.
     current: usize,
     /// When the current phase made its first release: its length counts from then.
     began: Option<Micros>,
+    /// When the last measured request was let go.
+    last_measured: Micros,
     lengths: [Option<Micros>; 3],
 }
 
 impl ClosedLane {
-    pub(super) fn new(load: &Load, share: Share, mut measured: Measured) -> Self {
-        if share.slots() == 0 {
-            measured.all_issued();
-        }
+    pub(super) fn new(load: &Load, share: Share, issued: Arc<Issued>) -> Self {
         let of = |n: u64| share.of_first(n);
         let (warmup, warmup_length) = split(load.warmup);
         let (cooldown, cooldown_length) = split(load.cooldown);
@@ -43,9 +43,10 @@ impl ClosedLane {
             concurrency: load.arrival.concurrency().unwrap_or(0),
             open: 0,
             in_flight: 0,
-            measured,
+            issued,
             current: 0,
             began: None,
+            last_measured: Micros::ZERO,
             lengths: [warmup_length, load.duration, cooldown_length],
         }
     }
@@ -81,7 +82,7 @@ impl ClosedLane {
             self.began = self.began.or(Some(now));
             self.in_flight += 1;
             if phase == Phase::Profiling {
-                self.measured.released();
+                self.last_measured = now;
             }
             return Next::Release(Release { request, phase, intended: None });
         }
@@ -90,28 +91,29 @@ impl ClosedLane {
     pub(super) fn completed(&mut self, request: u64) {
         debug_assert!(self.in_flight > 0, "request {request} ended and none was in flight");
         self.in_flight = self.in_flight.saturating_sub(1);
-        if phase_of(request).0 == Phase::Profiling {
-            self.measured.completed();
-        }
     }
 
-    /// When the current phase's length is over.
+    /// When the current phase's length is over, if that is known already.
     fn end_of_length(&self) -> Option<Micros> {
-        Some(self.began? + self.lengths[self.current]?)
+        let length = self.lengths.get(self.current).copied().flatten()?;
+        // A cool-down counts from where the measured part ended on the last lane: before that, the load stays on.
+        let from = if PHASES[self.current] == Phase::Cooldown { self.issued.end()? } else { self.began? };
+        Some(from + length)
     }
 
     fn over(&self, phase: Phase, now: Micros) -> bool {
         self.forecast.exhausted(phase)
             || self.slots() == 0
             || self.end_of_length().is_some_and(|end| now >= end)
-            || (phase == Phase::Cooldown && self.measured.all_ended())
     }
 
     fn end(&mut self, phase: Phase) {
-        self.forecast.end(phase);
         if phase == Phase::Profiling {
-            self.measured.all_issued();
+            let last = self.last_measured;
+            let by_count = self.forecast.exhausted(phase);
+            self.issued.lane_is_through(if by_count { last } else { self.end_of_length().unwrap_or(last) });
         }
+        self.forecast.end(phase);
         self.current += 1;
         self.began = None;
     }

@@ -7,9 +7,8 @@ use tokmark_base::{Micros, Phase};
 
 use super::forecast::Forecast;
 use super::share::Share;
-use super::{Measured, Next, Release, Unsent};
+use super::{Next, Release, Unsent};
 use crate::load::{Load, Phased};
-use crate::plan::phase_of;
 use crate::schedule::{Schedule, Start};
 
 /// See the module.
@@ -20,17 +19,16 @@ pub(super) struct OpenLane {
     schedule: Schedule,
     /// This lane's next start; `None` past the last.
     next: Option<Start>,
-    /// When the measured part ends by its duration, once it has begun.
-    measured_end: Option<Micros>,
+    /// When a phase ends by its length, once it has begun.
+    ends: [Option<Micros>; 3],
     capped: bool,
     in_flight: u64,
-    measured: Measured,
     unsent: Vec<Unsent>,
     finished: bool,
 }
 
 impl OpenLane {
-    pub(super) fn new(load: &Load, schedule: Schedule, share: Share, measured: Measured) -> Self {
+    pub(super) fn new(load: &Load, schedule: Schedule, share: Share) -> Self {
         let warmup = match load.warmup {
             None => Some(0),
             Some(Phased::Requests(n)) => Some(n),
@@ -51,10 +49,9 @@ impl OpenLane {
             forecast: Forecast::new(share, planned),
             schedule,
             next: None,
-            measured_end: None,
+            ends: [None; 3],
             capped: load.cap.is_some(),
             in_flight: 0,
-            measured,
             unsent: Vec::new(),
             finished: false,
         };
@@ -76,16 +73,12 @@ impl OpenLane {
                 self.finished = true;
                 return Next::Finished;
             };
-            if start.phase == Phase::Cooldown && self.measured.all_ended() {
-                self.forecast.end(Phase::Cooldown);
-                self.finished = true;
-                return Next::Finished;
-            }
             if start.at > now {
                 return Next::Wait { until: Some(start.at) };
             }
             if self.slots().is_some_and(|cap| self.in_flight >= cap) {
-                let end = self.measured_end.filter(|_| start.phase == Phase::Profiling);
+                // A warm-up that queues goes on into the measured part, where it is no more than load.
+                let end = self.ends[start.phase as usize].filter(|_| start.phase != Phase::Warmup);
                 if end.is_none_or(|end| now < end) {
                     return Next::Wait { until: end };
                 }
@@ -96,9 +89,6 @@ impl OpenLane {
             }
             let _ = self.forecast.release(start.phase);
             self.in_flight += 1;
-            if start.phase == Phase::Profiling {
-                self.measured.released();
-            }
             self.advance();
             return Next::Release(release(start));
         }
@@ -107,9 +97,6 @@ impl OpenLane {
     pub(super) fn completed(&mut self, request: u64) {
         debug_assert!(self.in_flight > 0, "request {request} ended and none was in flight");
         self.in_flight = self.in_flight.saturating_sub(1);
-        if phase_of(request).0 == Phase::Profiling {
-            self.measured.completed();
-        }
     }
 
     /// Takes what is due at `now` off the schedule, never to be sent.
@@ -129,10 +116,11 @@ impl OpenLane {
 
     /// Moves `next` to this lane's next start, and notes the ends of phases passed on the way.
     fn advance(&mut self) {
-        let before = self.next.map(|start| start.phase);
         self.next = loop {
             let next = self.schedule.next();
-            self.measured_end = self.schedule.measured_end().or(self.measured_end);
+            if let Some((phase, end)) = self.schedule.phase_end() {
+                self.ends[phase as usize] = Some(end);
+            }
             match next {
                 Some(start) if !self.share.owns(start.n) => {
                     // A lane that owns nothing must not look through an endless schedule.
@@ -148,10 +136,6 @@ impl OpenLane {
             if after.is_none_or(|after| phase < after) {
                 self.forecast.end(phase);
             }
-        }
-        let measured = Some(Phase::Profiling);
-        if before <= measured && (after > measured || after.is_none()) {
-            self.measured.all_issued();
         }
     }
 }

@@ -99,12 +99,9 @@ fn a_closed_loop_keeps_its_slots_full_through_all_phases() {
     let seen = run(lanes(&load, 1), |_| 1_000, None);
     assert_eq!(seen.requests(Phase::Warmup), (0..6).collect::<Vec<_>>());
     assert_eq!(seen.requests(Phase::Profiling), (0..20).collect::<Vec<_>>());
-    // 26 requests in rounds of four: the last measured pair starts at 6 ms beside two of the cool-down, all end at 7 ms.
-    assert_eq!(
-        seen.at(Phase::Cooldown),
-        [6_000, 6_000, 7_000, 7_000, 7_000][..seen.at(Phase::Cooldown).len()]
-    );
-    assert!(seen.at(Phase::Cooldown).len() >= 2);
+    // 26 requests in rounds of four: the last measured pair starts at 6 ms beside two of the cool-down.
+    let at = seen.at(Phase::Cooldown);
+    assert_eq!((at.len(), &at[..4], at[99]), (100, &[6_000, 6_000, 7_000, 7_000][..], 31_000));
     assert_eq!(seen.most_in_flight, 4);
     assert!(seen.released.iter().all(|(_, r, _)| r.intended.is_none()));
 }
@@ -169,34 +166,73 @@ fn a_late_poll_still_sends_what_was_due_in_time() {
     assert_eq!((released, pacer.unsent().len()), (3, 0));
 }
 
+/// Measured attempts as long as others, or far longer.
+fn services() -> [fn(u64) -> i64; 2] {
+    [|_| 1_000, |request| if phase_of(request).0 == Phase::Profiling { 500_000 } else { 1_000 }]
+}
+
 #[test]
-fn the_cool_down_keeps_the_load_on_until_the_last_measured_attempt_of_any_lane() {
+fn a_cool_down_of_a_count_sends_exactly_that_many() {
     for json in [
-        r#"{"rate": 1000, "arrival": "constant", "requests": 4, "cooldown": "1h"}"#,
-        r#"{"concurrency": 4, "requests": 4, "cooldown": "1h"}"#,
+        r#"{"rate": 1000, "requests": 4, "cooldown": 7}"#,
+        r#"{"concurrency": 2, "requests": 4, "cooldown": 7}"#,
     ] {
-        for n in [1, 2, 4] {
-            // Request 1 takes 200 ms, everything else 1 ms.
-            let seen = run(lanes(&load(json), n), |request| if request == 1 { 200_000 } else { 1_000 }, None);
-            let last = Micros(*seen.at(Phase::Cooldown).last().unwrap());
-            assert!(last <= seen.measured_end, "{json}, {n} lanes");
-            assert!((seen.measured_end - last).0 <= 2_000, "{json}, {n} lanes: the load stopped at {last}");
-            assert_eq!(
-                seen.released.iter().map(|(_, _, lane)| lane).collect::<BTreeSet<_>>().len(),
-                n as usize
-            );
+        for (n, service) in [1, 2, 4].into_iter().flat_map(|n| services().map(|s| (n, s))) {
+            let seen = run(lanes(&load(json), n), service, None);
+            assert_eq!(seen.requests(Phase::Cooldown).len(), 7, "{json}, {n} lanes");
         }
     }
 }
 
 #[test]
-fn an_asked_cool_down_ends_at_its_count_or_time() {
-    let long = |request| if phase_of(request).0 == Phase::Profiling { 500_000 } else { 1_000 };
-    let seen = run(lanes(&load(r#"{"rate": 1000, "requests": 4, "cooldown": 7}"#), 1), long, None);
-    assert_eq!(seen.requests(Phase::Cooldown).len(), 7);
-    let json = r#"{"rate": 1000, "arrival": "constant", "requests": 4, "cooldown": "9ms"}"#;
-    let seen = run(lanes(&load(json), 1), long, None);
-    assert_eq!(seen.requests(Phase::Cooldown).len(), 9);
+fn a_cool_down_of_a_time_keeps_an_open_loops_arrivals_going_for_it() {
+    for (json, ends) in [
+        (r#"{"rate": 10, "arrival": "constant", "duration": "2s", "cooldown": "2s"}"#, 3_900_000),
+        (r#"{"rate": 10, "arrival": "constant", "requests": 20, "cooldown": "2s"}"#, 3_900_000),
+    ] {
+        for (n, service) in [1, 3].into_iter().flat_map(|n| services().map(|s| (n, s))) {
+            let seen = run(lanes(&load(json), n), service, None);
+            let at = seen.at(Phase::Cooldown);
+            assert_eq!((at.len(), at[0], at[19]), (20, 2_000_000, ends), "{json}, {n} lanes");
+        }
+    }
+}
+
+#[test]
+fn a_cool_down_of_a_time_keeps_a_closed_loops_slots_full_for_it() {
+    // Two rounds a slot; the last measured starts are at 1 ms.
+    let load = load(r#"{"concurrency": 2, "requests": 4, "cooldown": "10ms"}"#);
+    for n in [1, 2, 5] {
+        let seen = run(lanes(&load, n), |_| 1_000, None);
+        let wanted: Vec<i64> = (2..11).flat_map(|ms| [ms * 1_000; 2]).collect();
+        assert_eq!(seen.at(Phase::Cooldown), wanted, "{n} lanes");
+    }
+}
+
+#[test]
+fn the_time_of_a_cool_down_counts_from_the_last_lanes_measured_part() {
+    // Lane 0 is through at 1 ms, lane 1, whose requests are slow, at 100 ms; the load of lane 0 stays on.
+    let load = load(r#"{"concurrency": 2, "requests": 4, "cooldown": "10ms"}"#);
+    let slow =
+        |request| if request % 2 == 1 && phase_of(request).0 == Phase::Profiling { 100_000 } else { 1_000 };
+    let seen = run(lanes(&load, 2), slow, None);
+    let lane0 = seen.released.iter().filter(|(_, r, lane)| *lane == 0 && r.phase == Phase::Cooldown);
+    assert_eq!(lane0.map(|(at, ..)| at.0).max(), Some(109_000));
+    // By a duration the measured part ends when that is over, though nothing could start then.
+    let load = self::load(r#"{"concurrency": 1, "duration": "10ms", "cooldown": "5ms"}"#);
+    assert_eq!(run(lanes(&load, 1), |_| 8_000, None).at(Phase::Profiling), [0, 8_000]);
+    assert_eq!(run(lanes(&load, 1), |_| 7_000, None).at(Phase::Cooldown), [14_000]);
+    assert!(run(lanes(&load, 1), |_| 8_000, None).at(Phase::Cooldown).is_empty());
+}
+
+#[test]
+fn what_a_cap_holds_back_past_a_cool_downs_time_is_not_sent() {
+    let json =
+        r#"{"rate": 1000, "arrival": "constant", "requests": 2, "cooldown": "6ms", "max_concurrency": 1}"#;
+    let seen = run(lanes(&load(json), 1), |_| 2_500, None);
+    assert_eq!(seen.at(Phase::Cooldown), [5_000, 7_500]);
+    assert_eq!(seen.unsent.iter().map(|u| phase_of(u.request).1).collect::<Vec<_>>(), [2, 3, 4, 5]);
+    assert_eq!(seen.finished, [Micros(8_000)]);
 }
 
 #[test]
@@ -303,6 +339,9 @@ proptest! {
         if let Some(Phased::Requests(n)) = case.load.warmup {
             prop_assert_eq!(seen.requests(Phase::Warmup).len() as u64, n);
         }
+        if let Some(Phased::Requests(n)) = case.load.cooldown {
+            prop_assert_eq!(seen.requests(Phase::Cooldown).len() as u64, n);
+        }
         // Within a lane the phases do not interleave.
         for lane in 0..case.lanes as usize {
             prop_assert!(seen.released.iter().filter(|(.., l)| *l == lane).is_sorted_by_key(|(_, r, _)| r.phase));
@@ -334,7 +373,8 @@ proptest! {
     fn where_counts_end_phases_the_forecast_is_exact(case in case()) {
         let counted = |extent: Option<Phased>| !matches!(extent, Some(Phased::For(_)));
         let open = case.load.is_open();
-        if case.load.duration.is_some() || !(counted(case.load.warmup) || open) || case.load.cooldown.is_some() {
+        let phases = (counted(case.load.warmup) || open) && counted(case.load.cooldown);
+        if case.load.duration.is_some() || !phases {
             return Ok(());
         }
         let pacers = lanes(&case.load, case.lanes);

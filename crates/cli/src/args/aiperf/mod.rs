@@ -80,7 +80,7 @@ pub const FLAGS: &[Flag] = &[
     flag(&["arrival-smoothness", "vllm-burstiness"], "SHAPE", "Shape of gamma gaps"),
     flag(&["request-count", "num-requests"], "N", "Measured requests [default: max(10, 2 x concurrency)]"),
     flag(&["benchmark-duration"], "S", "Length of the measured part"),
-    flag(&["benchmark-grace-period"], "S", "How long attempts in flight may take at the end [default: 30]"),
+    flag(&["benchmark-grace-period"], "S", "How long attempts in flight may take after the duration [default: 30]"),
     flag(&["concurrency-ramp-duration"], "S", "Linear ramp of the concurrency"),
     flag(&["request-rate-ramp-duration"], "S", "Linear ramp of the rate"),
     flag(&["warmup-request-count", "num-warmup-requests"], "N", "Requests of the warm-up phase"),
@@ -142,7 +142,7 @@ impl FromArgMatches for ProfileArgs {
         let given = |name: &&&str| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine);
         Ok(Self {
             typed,
-            unsupported: unsupported::FLAGS.iter().filter(given).copied().collect(),
+            unsupported: unsupported::FLAGS.iter().chain(unsupported::OLD).filter(given).copied().collect(),
             json: matches.get_flag("json"),
         })
     }
@@ -170,9 +170,13 @@ impl Args for ProfileArgs {
         });
         // Several values after one flag are AIPerf's way for lists; whatever follows is swallowed, so that the answer is
         // "not supported" and not a complaint about the value.
-        let known = unsupported::FLAGS
-            .iter()
-            .map(|name| Arg::new(*name).long(*name).hide(true).num_args(0..).action(ArgAction::Append));
+        let known = unsupported::FLAGS.iter().chain(unsupported::OLD).map(|name| {
+            let arg = Arg::new(*name).long(*name).hide(true).num_args(0..).action(ArgAction::Append);
+            match unsupported::SHORT.iter().find(|(long, _)| long == name) {
+                Some((_, short)) => arg.short(*short),
+                None => arg,
+            }
+        });
         let verbose = Arg::new("verbose")
             .short('v')
             .long("verbose")

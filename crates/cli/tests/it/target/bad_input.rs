@@ -28,6 +28,20 @@ fn usage_errors_exit_2_and_name_what_is_wrong() {
         (&["bench", "http://h", "--header", "NoColon"], "NoColon|hint:"),
         (&["bench", "http://h", "--max-error-rate", "7"], "max_error_rate|from 0 to 1"),
         (&["bench", "http://h", "--prefix-length", "8", "--input", "x.jsonl"], "prefix|hint:"),
+        (&["bench", "http://h", "--input", "x.jsonl", "--isl", "50"], "--input|--isl|hint:"),
+        (
+            &["bench", "http://h", "--no-stream", "--count-tokens", "events"],
+            "--no-stream|--count-tokens|hint:",
+        ),
+        (&["bench", "http://h", "--dry-run", "--api-key-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE|hint:"),
+        (&["bench", "http://h", "--dry-run", "--ca-file", "/nonexistent.pem"], "/nonexistent.pem|hint:"),
+        (&["bench", "http://h", "--ca-file", "/etc/hostname"], "/etc/hostname|no certificate"),
+        (
+            &["aiperf", "profile", "-m", "x", "--service-kind", "openai"],
+            "--service-kind|AIPerf flag not supported",
+        ),
+        (&["aiperf", "profile", "-m", "x", "--measurement-interval", "5000"], "AIPerf flag not supported"),
+        (&["aiperf", "profile", "-m", "x", "-b", "2"], "--batch-size-text|AIPerf flag not supported"),
         (&["bench", "http://h", "--mode", "disagg"], "disagg|prefill"),
         (&["bench", "http://h", "--gpus", "6", "--tp", "4"], "gpus|tp 4"),
         (&["bench", "http://h", "--api-key-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE|hint:"),
@@ -86,4 +100,33 @@ fn an_unknown_variable_is_an_error() {
     let output = command(["explain"]).env("TOKMARK_CONCURENCY", "4").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("TOKMARK_CONCURRENCY"));
+}
+
+#[test]
+fn a_result_that_stdout_does_not_take_exits_1() {
+    for args in
+        [&["explain", "--json"][..], &["explain"], &["--help"], &["bench", "http://h", "--dry-run", "--json"]]
+    {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let output = command(args).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains("could not be printed") && said.contains("hint:"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn where_no_stream_fits_only_the_limit_is_named() {
+    let out = tempfile::tempdir().unwrap();
+    for (load, words) in [("--rate 5", "one stream"), ("--concurrency 4", "4 streams at once")] {
+        let line = format!(
+            "ulimit -n 64; exec {} bench http://127.0.0.1:9 -m x {load} --requests 4 --out {}",
+            env!("CARGO_BIN_EXE_tokmark"),
+            out.path().display()
+        );
+        let output = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(words) && said.contains("ulimit -n") && !said.contains("lower the"), "{said}");
+    }
 }

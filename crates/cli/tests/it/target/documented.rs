@@ -90,6 +90,11 @@ fn usage(what: &str, out: &Path) -> Said {
             bench(url, out, &["-m", "x", "--input", &input])
         }
         "flags that contradict each other" => bench(url, out, &["--concurrency", "2", "--rate", "3"]),
+        "a length for the prompts of a file" => bench(url, out, &["--input", "x.jsonl", "--isl", "9"]),
+        "stdout cannot be written" => {
+            let full = std::fs::File::create("/dev/full").unwrap();
+            Said::of(&command(["explain", "--json"]).stdout(full).output().unwrap())
+        }
         "an unknown flag" => bench(url, out, &["--concurency", "2"]),
         "an unknown key in the spec file" => {
             bench(url, out, &["-f", &file("spec.yaml", "load:\n  rat: 4\n")])

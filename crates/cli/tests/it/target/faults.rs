@@ -99,6 +99,31 @@ fn a_target_that_is_not_there_or_not_ready_exits_6_before_any_load() {
 }
 
 #[test]
+fn a_target_with_several_models_and_none_named_is_a_matter_of_usage() {
+    let out = tempfile::tempdir().unwrap();
+    let server = serve_with(|config| config.models.push("second".to_owned()));
+    let said = bench(&server.url(), out.path(), &[]);
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
+    assert!(said.stderr.contains("name the model with -m"), "{}", said.stderr);
+}
+
+#[test]
+fn a_key_in_a_body_field_or_a_query_reaches_no_file() {
+    let server = serve(Vec::new());
+    let out = tempfile::tempdir().unwrap();
+    let url = format!("{}/?key=SEKRETQ", server.url());
+    let args = ["--extra", "api_key:SEKRETQ", "--extra", r#"{"a":{"token":"SEKRETQ"}}"#];
+    let said = bench(&url, out.path(), &args);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(!said.stdout.contains("SEKRETQ") && !said.stderr.contains("SEKRETQ"), "{}", said.stderr);
+    for entry in std::fs::read_dir(super::run_dir(out.path())).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("SEKRETQ"), "{}", path.display());
+    }
+}
+
+#[test]
 fn a_key_from_the_environment_opens_it_and_reaches_no_file() {
     let locked = serve_with(|config| config.api_key = Some(tokmark_base::Secret::new("sesame-street")));
     let out = tempfile::tempdir().unwrap();
@@ -112,10 +137,60 @@ fn a_key_from_the_environment_opens_it_and_reaches_no_file() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    for entry in std::fs::read_dir(super::run_dir(out.path())).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        assert!(!String::from_utf8_lossy(&bytes).contains("sesame-street"));
+    assert!(!everything(&super::run_dir(out.path())).contains("sesame-street"));
+}
+
+/// The text of every file of a run, names first.
+fn everything(dir: &std::path::Path) -> String {
+    use std::fmt::Write as _;
+    let mut all = String::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        writeln!(all, "{}\n{}", path.display(), String::from_utf8_lossy(&bytes)).unwrap();
     }
+    let run = tokmark_store::Run::open(dir).unwrap();
+    let records: Vec<_> = run.records().unwrap().map(Result::unwrap).collect();
+    let samples: Vec<_> = run.samples().unwrap().map(Result::unwrap).collect();
+    assert!(!records.is_empty() && !samples.is_empty());
+    all + &serde_json::to_string(&records).unwrap() + &serde_json::to_string(&samples).unwrap()
+}
+
+#[test]
+fn no_secret_of_a_header_or_url_reaches_a_file_though_the_server_says_it_back() {
+    // The echo lies across the place where a message is cut.
+    let echo = |secret: &str, room: usize| format!("{}{secret}", "x".repeat(300 - room));
+    let secrets = ["hunter-one", "hunter-two", "hunter-three", "hunter-four", "hunter-five"];
+    let server = serve(
+        secrets
+            .iter()
+            .zip([2, 3, 5, 7, 11])
+            .map(|(secret, every)| FaultRule { every, fault: status(401, &echo(secret, 8)) })
+            .collect(),
+    );
+    let url = server.url().replace("http://", "http://somebody:hunter-one@") + "/?code=hunter-two";
+    let out = tempfile::tempdir().unwrap();
+    let args = [
+        "-m",
+        MODEL,
+        "--requests",
+        "60",
+        "--profile-export-jsonl",
+        "-H",
+        "Ocp-Apim-Subscription-Key: hunter-three",
+        "-H",
+        "X-Functions-Key: hunter-four",
+        "--set",
+        "target.headers.X-Auth-Key=hunter-five",
+    ];
+    let said = bench(&url, out.path(), &args);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let all = everything(&super::run_dir(out.path()));
+    assert!(all.contains("xxx***"), "the server's words are kept");
+    // A quarter of the word is enough to have leaked.
+    let leak = all.find("hunter").map(|at| &all[at.saturating_sub(80)..(at + 20).min(all.len())]);
+    assert_eq!(leak, None);
+    assert!(!said.stdout.contains("hunter"));
 }
 
 /// A port that nothing listens on any more.

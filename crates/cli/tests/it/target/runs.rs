@@ -165,6 +165,11 @@ fn a_killed_run_is_rebuilt_from_its_records() {
     assert_eq!(summary["complete"], false, "{}", said.stderr);
     assert!(summary["counts"]["succeeded"].as_u64().unwrap() > 0);
     assert!(dir.join("summary.json").is_file() && said.stderr.contains("rebuilding"));
+    // The header was written before the load; what reached the disk of the health series has the exact time.
+    let run = tokmark_store::Run::open(&dir).unwrap();
+    let exact = tokmark_store::rebuild::exact_anchor(&run).unwrap();
+    assert!(exact.is_none_or(|ns| run.header().anchor_unix_ns == ns), "{exact:?}");
+    assert!(said.stderr.contains("records were read"), "{}", said.stderr);
 }
 
 #[test]

@@ -45,6 +45,13 @@ fn errors_name_line_column_and_field() {
     );
     let (_, column, _, message) = after(r#"{"text_input": "x" "output_length": 3}"#);
     assert_eq!(column, 20, "{message}");
+    // A line cut off: where it ends, whatever ends the line.
+    for (cut, at) in [("{\"text_input\":", 14), ("{\"text_input\": ", 14), ("{\"text", 6)] {
+        for end in ["", "\n", "\r\n", "\n{}\n"] {
+            let (line, column, _, message) = after(&format!("{cut}{end}"));
+            assert_eq!((line, column), (2, at), "{cut:?}{end:?}: {message}");
+        }
+    }
     for (text, field, want) in [
         (r#"{"text": "x", "output_length": "many"}"#, Some("output_length"), "is a string"),
         (r#"{"text": "x", "output_length": 0}"#, Some("output_length"), "is 0"),
