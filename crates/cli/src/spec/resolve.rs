@@ -169,12 +169,6 @@ impl Point {
         if load.requests.is_none() && (load.duration.is_none() || load.burst) {
             load.requests = Some(Count::Exactly(DEFAULT_REQUESTS));
         }
-        if self.spec.deployment.gpus.is_none()
-            && let Some(gpus) = self.spec.deployment.gpus()
-        {
-            self.derive("deployment.gpus", "the product of the parallelism given");
-            self.spec.deployment.gpus = Some(gpus);
-        }
     }
 
     /// Notes that the value at `path` was worked out.

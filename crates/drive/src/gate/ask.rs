@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use tokmark_base::secret::mask;
 use tokmark_base::{Clock, Micros, Secret};
 use tokmark_wire::url::Url;
 use tokmark_wire::{Body, EndpointKind};
 
 use super::{GateError, GateReport, GateSpec, Wanted, judge};
 use crate::clock::WallClock;
-use crate::probe;
+use crate::probe::{self, ProbeReply};
 use crate::target::TargetSpec;
 
 /// Longest wait for one answer.
@@ -53,7 +54,15 @@ fn ask_once(
 ) -> Result<GateReport, GateError> {
     let trust = target.trust();
     let headers = TargetSpec { streaming: false, ..target.clone() }.request_headers(key);
-    let get = |path: &str| probe::request("GET", url, path, &headers, b"", &trust, ANSWER);
+    // A server may repeat the key it refuses.
+    let masked = |reply: ProbeReply| match key {
+        Some(key) => {
+            let text = String::from_utf8_lossy(&reply.body);
+            ProbeReply { body: mask(&text, std::slice::from_ref(key)).into_bytes(), ..reply }
+        }
+        None => reply,
+    };
+    let get = |path: &str| probe::request("GET", url, path, &headers, b"", &trust, ANSWER).map(masked);
     let shown = url.to_string();
     let wanted = Wanted { url: &shown, model: target.model.as_deref(), workers: gate.expect_workers };
     let report = judge(&wanted, get("/health"), get("/v1/models"))?;
@@ -65,6 +74,7 @@ fn ask_once(
         let body = kind.encode(&options, &Body::Text("Hello"), Some(1));
         let failed = |detail: String| GateError::CheckRequest { url: url.shown(path), detail };
         let reply = probe::request("POST", url, path, &headers, &body, &trust, CHECK)
+            .map(masked)
             .map_err(|e| failed(e.to_string()))?;
         if !(200..300).contains(&reply.status) {
             return Err(failed(format!("HTTP {}: {}", reply.status, reply.excerpt())));

@@ -178,8 +178,13 @@ pub(super) fn incomplete(e: &Evidence<'_>) -> Option<Warning> {
     let c = &e.summary.counts;
     (!e.summary.complete).then(|| {
         let missing = c.issued.saturating_sub(c.recorded);
-        let message =
-            format!("the run was killed; at least {missing} attempts that had begun have no record");
+        let message = if missing == 0 {
+            "the run was killed; every attempt known to have begun has a record, those begun since the last health \
+             sample are not known"
+                .to_owned()
+        } else {
+            format!("the run was killed; at least {missing} attempts that had begun have no record")
+        };
         words.degraded(0.0, missing as f64, message)
     })
 }
