@@ -6,6 +6,7 @@
 //! Start reading at [`units`]. One more quantity is one newtype in `units.rs`.
 
 pub mod clock;
+pub mod content;
 pub mod digest;
 pub mod lexicon;
 pub mod nearest;
@@ -16,6 +17,7 @@ pub mod seed;
 pub mod units;
 
 pub use clock::Clock;
+pub use content::{Content, Segment};
 pub use lexicon::Lexicon;
 pub use phase::Phase;
 pub use secret::Secret;

@@ -39,7 +39,8 @@ impl Counter {
         self.0.load(Relaxed)
     }
 
-    pub(crate) fn add(&self, n: u64) {
+    /// Adds `n`. Only from its one writer.
+    pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 

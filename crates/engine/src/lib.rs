@@ -1,43 +1,72 @@
-//! **What would this engine have done, in virtual time?**
+//! **What would this engine, router and cluster have done, in virtual time?**
 //!
 //! In: commands ([`Engine::arrive`], [`Engine::cancel`], [`Engine::advance`]), each with the moment it happens. Out: lifecycle
 //! [`Event`]s with exact stamps. [`simulate`] plays a plan against an engine as fast as the CPU allows and writes
 //! [`tokmark_record::Record`]s; `play` plays the same events in wall time behind HTTP.
 //! Invariant: sans-I/O and exact: the same commands give the same events on every machine, and nothing gets lost
 //! ([`Census::check`]).
-//! Start reading at [`Engine`], then `scheduler/slots.rs`. One more engine is one file in `scheduler/` and one line in its list.
-//!
-//! Not yet: batching steps, prefix cache, preemption, several workers, routers; in virtual time, the run's grace period and
-//! per-request time-outs (a simulated run lasts until its last attempt has ended by itself).
+//! Start reading at [`Engine`], then [`Scheduler`] and `worker.rs`, then `scheduler/vllm.rs`. One more engine is one file in
+//! `scheduler/` that implements [`Scheduler`] and one line in its list; one more routing policy is one file in `router/policy/`.
 
 mod census;
+mod gauges;
 mod lifecycle;
+pub mod router;
 pub mod scheduler;
 mod virtual_time;
+mod worker;
 
 pub use census::{Census, Leak};
-pub use lifecycle::{Arrival, Event, FinishReason, Length, Lifecycle, Rejection, RequestId};
-pub use scheduler::{EngineError, Slots};
+pub use gauges::Gauges;
+pub use lifecycle::{
+    Arrival, Breakdown, Carried, Event, FinishReason, Length, Lifecycle, Out, Rejection, RequestId,
+};
+pub use scheduler::{EngineError, Scheduler, Slots};
 use tokmark_base::Micros;
-pub use virtual_time::{SimulateError, simulate};
+use tokmark_kv::KvEvent;
+pub use virtual_time::{Limits, Played, SimulateError, simulate};
+pub use worker::Worker;
 
 /// An engine as a value: it knows no clock, the driver tells it what happens when.
 ///
 /// Stamps given must not go back; one before the last is taken as the last. Every command first lets happen what is due before
-/// it, so events come out in the order of their stamps whatever the driver's rhythm.
+/// it, so the events of a request come out in the order of their stamps whatever the driver's rhythm.
 pub trait Engine: Send {
     /// A request arrives.
-    fn arrive(&mut self, now: Micros, arrival: Arrival, out: &mut Vec<Event>);
+    fn arrive(&mut self, now: Micros, arrival: Arrival, out: &mut Out);
 
     /// The client of a request went away. Nothing more is emitted for it; an unknown or finished request is ignored.
-    fn cancel(&mut self, now: Micros, request: RequestId, out: &mut Vec<Event>);
+    fn cancel(&mut self, now: Micros, request: RequestId, out: &mut Out);
 
     /// Lets everything happen that is due at `now` or before.
-    fn advance(&mut self, now: Micros, out: &mut Vec<Event>);
+    fn advance(&mut self, now: Micros, out: &mut Out);
 
-    /// When the next event happens if no command comes first; `None` if nothing would.
+    /// When the engine wants to be advanced if no command comes first; `None` if nothing would happen.
+    ///
+    /// With [`Self::look_ahead`] tokens may be out before that moment; without, something happens at exactly this moment.
     fn next_due(&self) -> Option<Micros>;
+
+    /// Allows the engine to skip ahead over passes in which nothing but one token a sequence happens, and to tell of them later,
+    /// as [`Lifecycle::Stretch`]. For drivers in virtual time; the stamps are the same.
+    fn look_ahead(&mut self, _allowed: bool) {}
 
     /// Where every request that ever arrived is now.
     fn census(&self) -> Census;
+
+    /// What a scrape of the engine's metrics would say now.
+    fn gauges(&self) -> Gauges {
+        Gauges::of(&self.census())
+    }
+
+    /// Moves what changed in the cache since the last call to the end of `into`, with stamps. Nothing unless
+    /// [`Self::tell_kv`] asked for it.
+    fn kv_events(&mut self, _into: &mut Vec<(Micros, KvEvent)>) {}
+
+    /// Whether somebody wants [`Self::kv_events`].
+    fn tell_kv(&mut self, _wanted: bool) {}
+
+    /// The engine breaks down: its cache and its batch are gone. Every request that was in leaves, and is told of in `lost`, in the
+    /// order of arrival, as it would have to arrive elsewhere ([`Carried::emitted`] says what is out); the census counts them as
+    /// handed over. Its clock goes on.
+    fn crash(&mut self, now: Micros, lost: &mut Vec<Arrival>, out: &mut Out);
 }

@@ -2,21 +2,40 @@
 
 use std::fmt;
 
-use tokmark_base::Micros;
+use tokmark_base::{Content, Micros};
 
 /// The driver's own number of a request. Unique among those an engine holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
 /// A request as an engine sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arrival {
     /// Its number.
     pub id: RequestId,
     /// Tokens of the prompt, if known.
     pub input: Option<u32>,
+    /// Which tokens they are, as far as a cache can tell. Shorter than `input` (or empty): the rest is shared with nobody.
+    pub content: Content,
     /// How long the reply may or must be.
     pub length: Length,
+    /// Smaller is served first, where the engine heeds priorities (vLLM's rule).
+    pub priority: i32,
+    /// The adapter (LoRA) it runs under.
+    pub adapter: Option<u64>,
+    /// The conversation it belongs to, for routers that keep one in its place.
+    pub session: Option<u64>,
+    /// What has been done for it elsewhere.
+    pub carried: Carried,
+}
+
+/// What another worker did for a request before this one got it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Tokens of its reply that are out already. They belong to its context here and count towards its length.
+    pub emitted: u32,
+    /// The KV blocks of its context came with it (disaggregation): nothing is left to prefill.
+    pub cached: bool,
 }
 
 /// What a request says about the length of its reply.
@@ -48,24 +67,99 @@ pub struct Event {
     pub what: Lifecycle,
 }
 
-/// The life of a request. Every one starts with `Queued` or `Rejected` and ends with exactly one of `Finished`, `Rejected` and
-/// `Cancelled`.
+/// The life of a request. Every one starts with `Queued` or `Rejected` and ends with exactly one of `Finished`, `Rejected`,
+/// `Failed` and `Cancelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifecycle {
     /// Accepted, waiting for its turn (for no time at all if there is room).
     Queued,
-    /// Its turn: prefill begins.
-    Admitted,
+    /// Its turn: prefill begins, or begins again after `Preempted`.
+    Admitted {
+        /// Tokens of its context found in the cache; `None` if the engine has none.
+        cached: Option<u32>,
+    },
+    /// So many tokens of its context were computed by the pass that ends now, and the context is not through yet.
+    PrefillChunk(u32),
     /// Prefill is over and the first token is out.
     FirstToken,
     /// So many further tokens are out.
     Tokens(u32),
+    /// One token is out at each of the stamps `from..from + len` of [`Out::stamps`]; the event's own stamp is the last of them.
+    /// Only in virtual time ([`crate::Engine::look_ahead`]).
+    Stretch {
+        /// Index of the first stamp.
+        from: u32,
+        /// How many.
+        len: u32,
+    },
+    /// Thrown out of the running batch: what was computed for it is lost, its tokens are not.
+    Preempted,
+    /// Moved to another worker, or back to its queue, because its own failed; what is out stays out.
+    Moved,
     /// The last token was the one before.
     Finished(FinishReason),
     /// Refused on arrival.
     Rejected(Rejection),
+    /// Given up by the service.
+    Failed(Breakdown),
     /// Given up by its client.
     Cancelled,
+}
+
+impl Lifecycle {
+    /// Whether nothing comes after it.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Finished(_) | Self::Rejected(_) | Self::Failed(_) | Self::Cancelled)
+    }
+}
+
+/// Why a service gave up a request it had accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breakdown {
+    /// Its worker crashed.
+    WorkerLost,
+    /// An error was injected: refused with this status before the first token, or reported in the stream after it.
+    Injected {
+        /// HTTP status.
+        status: u16,
+    },
+    /// The stream was cut without an end.
+    Cut,
+    /// It can never get the memory it needs: its context outgrew the whole cache.
+    OutOfMemory,
+}
+
+impl fmt::Display for Breakdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WorkerLost => f.write_str("its worker crashed"),
+            Self::Injected { status } => write!(f, "an error of status {status} was injected"),
+            Self::Cut => f.write_str("its stream was cut"),
+            Self::OutOfMemory => f.write_str("its context outgrew the KV cache"),
+        }
+    }
+}
+
+/// What an engine did, in the order in which it did it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Out {
+    /// What happened. Of one request, in the order of stamps.
+    pub events: Vec<Event>,
+    /// Stamps that [`Lifecycle::Stretch`] events refer to.
+    pub stamps: Vec<Micros>,
+}
+
+impl Out {
+    /// Notes that `what` happened to `request`.
+    pub fn push(&mut self, at: Micros, request: RequestId, what: Lifecycle) {
+        self.events.push(Event { at, request, what });
+    }
+
+    /// Forgets everything, keeping the memory.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.stamps.clear();
+    }
 }
 
 /// Why a reply ended, in the words of the OpenAI API.
@@ -102,6 +196,22 @@ pub enum Rejection {
         /// Tokens of the context.
         context: u32,
     },
+    /// The prompt (or prompt and reply, where the engine reserves both) needs more than the whole KV cache.
+    CacheTooSmall {
+        /// Tokens it needs.
+        needed: u64,
+        /// Tokens the cache holds.
+        cache: u64,
+    },
+    /// Every worker is busier than its threshold allows.
+    Busy {
+        /// HTTP status of such a refusal.
+        status: u16,
+    },
+    /// No worker is up.
+    NoWorker,
+    /// The prompt's length is not known, and the engine's timing depends on it.
+    UnknownLength,
     /// Not even one token is asked for.
     NothingAsked,
     /// A request of this number is already here.
@@ -112,8 +222,13 @@ impl Rejection {
     /// The HTTP status of such a refusal: 503 when the engine is too busy, else 400.
     pub fn status(self) -> u16 {
         match self {
-            Self::QueueFull { .. } => 503,
-            Self::TooLong { .. } | Self::NothingAsked | Self::DuplicateId => 400,
+            Self::Busy { status } => status,
+            Self::QueueFull { .. } | Self::NoWorker => 503,
+            Self::TooLong { .. }
+            | Self::CacheTooSmall { .. }
+            | Self::UnknownLength
+            | Self::NothingAsked
+            | Self::DuplicateId => 400,
         }
     }
 }
@@ -125,6 +240,12 @@ impl fmt::Display for Rejection {
             Self::TooLong { input, context } => {
                 write!(f, "the prompt has {input} tokens, the context holds {context}")
             }
+            Self::CacheTooSmall { needed, cache } => {
+                write!(f, "the request needs {needed} tokens of KV cache, the whole cache holds {cache}")
+            }
+            Self::Busy { .. } => f.write_str("all workers are busy"),
+            Self::NoWorker => f.write_str("no worker is up"),
+            Self::UnknownLength => f.write_str("the length of the prompt is not known"),
             Self::NothingAsked => f.write_str("max_tokens must be at least 1"),
             Self::DuplicateId => f.write_str("a request of this number is already being served"),
         }

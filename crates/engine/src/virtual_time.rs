@@ -1,12 +1,14 @@
 //! The virtual-time driver: plan in, records out, as fast as the CPU allows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use tokmark_base::Micros;
-use tokmark_record::{Asked, Count, CountSource, Failure, FailureKind, Outcome, Read, Record, Sink, Usage};
-use tokmark_workload::{Next, Pacer, Release, Requests};
+use tokmark_base::{Micros, Phase};
+use tokmark_record::{
+    Asked, Count, CountSource, Cut, Failure, FailureKind, Outcome, Read, Record, Sink, Usage,
+};
+use tokmark_workload::{Next, Pacer, Release, Requests, Shape};
 
-use crate::{Arrival, Census, Engine, Event, Leak, Length, Lifecycle, Rejection, RequestId};
+use crate::{Arrival, Breakdown, Census, Engine, Event, Leak, Length, Lifecycle, Out, Rejection, RequestId};
 
 /// Why a simulation stopped before its end. What was recorded until then is in the sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +34,32 @@ pub enum SimulateError {
     Leak(#[from] Leak),
 }
 
+/// When a run ends beside its plan's own end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Length of the measured part, as the plan has it: the grace counts from its end.
+    pub duration: Option<Micros>,
+    /// How long attempts in flight may take after the last start (or the duration's end); `None`: as long as they need.
+    pub grace: Option<Micros>,
+    /// An attempt that takes longer has failed, and its client is gone.
+    pub timeout: Option<Micros>,
+}
+
+/// What a simulation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Played {
+    /// Where every request ended up.
+    pub census: Census,
+    /// When the last attempt ended.
+    pub ended: Micros,
+    /// Attempts made.
+    pub issued: u64,
+    /// It was stopped from outside.
+    pub stopped: bool,
+}
+
 /// Plays the plan of `pacer` and `requests` against `engine`, from t = 0 to the end of the last attempt, and hands every attempt to
-/// `sink` as it ends. Returns where every request ended up.
+/// `sink` as it ends. `stop` is asked now and then: once true, nothing more is started and what is in flight is cut.
 ///
 /// A record holds what an ideal client would have seen: sent at the moment of release, one read a token with the token's own
 /// stamp. There is no HTTP in it: no status (but the one a refusal would have had), no connection, no bytes.
@@ -41,37 +67,33 @@ pub fn simulate(
     pacer: &mut Pacer,
     requests: &dyn Requests,
     engine: &mut dyn Engine,
+    limits: Limits,
     sink: &mut dyn Sink,
-) -> Result<Census, SimulateError> {
-    let mut run =
-        Run { pacer, requests, engine, sink, events: Vec::new(), attempts: BTreeMap::new(), next_attempt: 0 };
-    let mut now = Micros::ZERO;
-    let mut rounds = 0;
-    loop {
-        let due = run.release(now);
-        if run.settle(now) {
-            // What ended at this very moment may have made something due.
-            rounds += 1;
-            if rounds > ROUNDS_LIMIT {
-                return Err(SimulateError::InPlace { at: now });
-            }
-            continue;
-        }
-        let Some(next) = run.next(due, now)? else {
-            break;
-        };
-        if next > now {
-            rounds = 0;
-        }
-        now = next;
-        run.engine.advance(now, &mut run.events);
-    }
+    stop: &dyn Fn() -> bool,
+) -> Result<Played, SimulateError> {
+    engine.look_ahead(true);
+    let mut run = Run {
+        pacer,
+        requests,
+        engine,
+        sink,
+        limits,
+        out: Out::default(),
+        attempts: BTreeMap::new(),
+        deadlines: VecDeque::new(),
+        next_attempt: 0,
+        measured_from: None,
+        cut_at: None,
+        ended: Micros::ZERO,
+        stopped: false,
+    };
+    run.play(stop)?;
     for unsent in run.pacer.unsent() {
         run.unsent(unsent);
     }
     let census = run.engine.census();
     census.check()?;
-    Ok(census)
+    Ok(Played { census, ended: run.ended, issued: run.next_attempt, stopped: run.stopped })
 }
 
 /// More than any plan that ends; fewer than a person waits for.
@@ -90,31 +112,127 @@ struct Run<'a> {
     requests: &'a dyn Requests,
     engine: &'a mut dyn Engine,
     sink: &'a mut dyn Sink,
-    events: Vec<Event>,
+    limits: Limits,
+    out: Out,
     attempts: BTreeMap<RequestId, Attempt>,
+    /// In order of time, as attempts start in order and all may take equally long. Those of attempts that ended stay until theirs.
+    deadlines: VecDeque<(Micros, RequestId)>,
     next_attempt: u64,
+    measured_from: Option<Micros>,
+    cut_at: Option<(Micros, Cut)>,
+    ended: Micros,
+    stopped: bool,
 }
 
 /// An attempt in flight.
 struct Attempt {
     record: Record,
     tokens: u32,
+    /// Prompt tokens found in the cache when it was first admitted.
+    cached: Option<u32>,
+    /// How it ends if its client has gone away.
+    given_up: Option<Outcome>,
 }
 
+/// `stop` is asked once in so many turns of the loop.
+const TURNS_A_LOOK: u32 = 1_024;
+
 impl Run<'_> {
+    fn play(&mut self, stop: &dyn Fn() -> bool) -> Result<(), SimulateError> {
+        let mut now = Micros::ZERO;
+        let (mut rounds, mut turns) = (0, 0_u32);
+        loop {
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(TURNS_A_LOOK) && stop() && !self.stopped {
+                self.stop(now);
+            }
+            let due = self.release(now);
+            if self.settle(now) {
+                // What ended at this very moment may have made something due.
+                rounds += 1;
+                if rounds > ROUNDS_LIMIT {
+                    return Err(SimulateError::InPlace { at: now });
+                }
+                continue;
+            }
+            let Some(next) = self.next(due, now)? else {
+                return Ok(());
+            };
+            if next > now {
+                rounds = 0;
+            }
+            now = next;
+            self.engine.advance(now, &mut self.out);
+            self.settle(now);
+            self.expire(now);
+        }
+    }
+
+    /// Nothing more is started, what is in flight is cut now.
+    fn stop(&mut self, now: Micros) {
+        self.stopped = true;
+        for unsent in self.pacer.stop(now) {
+            self.unsent(unsent);
+        }
+        self.cut_at = Some((now, Cut::Interrupt));
+    }
+
     /// Lets go everything that is due.
     fn release(&mut self, now: Micros) -> Due {
         loop {
             match self.pacer.poll(now) {
-                Next::Release(release) => self.start(release, now),
+                Next::Release(release) => {
+                    if release.phase == Phase::Profiling {
+                        self.measured_from.get_or_insert(release.intended.unwrap_or(now));
+                    }
+                    self.start(release, now);
+                }
                 Next::Wait { until } => return until.map_or(Due::AfterCompletion, Due::At),
-                Next::Finished => return Due::Over,
+                Next::Finished => {
+                    if let (None, Some(grace)) = (self.cut_at, self.limits.grace) {
+                        // The last start of an open loop may lie long before the end of the measured part.
+                        let end = self.measured_from.zip(self.limits.duration).map(|(from, d)| from + d);
+                        let from = end.map_or(now, |end| end.max(now));
+                        self.cut_at = Some((from + grace, Cut::Grace));
+                    }
+                    return Due::Over;
+                }
             }
         }
     }
 
+    /// Ends what has had its time.
+    fn expire(&mut self, now: Micros) {
+        while let Some((at, id)) = self.deadlines.front().copied().filter(|(at, _)| *at <= now) {
+            self.deadlines.pop_front();
+            if let Some(limit) = self.limits.timeout {
+                let message = format!("no end within {limit}");
+                let failure = Failure { kind: FailureKind::Timeout, message };
+                self.give_up(at, id, Outcome::Failed(failure));
+            }
+        }
+        if let Some((at, by)) = self.cut_at.filter(|(at, _)| *at <= now) {
+            let ids: Vec<RequestId> = self.attempts.keys().copied().collect();
+            ids.into_iter().for_each(|id| self.give_up(at.max(now), id, Outcome::Cut { by }));
+        }
+    }
+
+    /// The client goes away.
+    fn give_up(&mut self, now: Micros, id: RequestId, outcome: Outcome) {
+        if !self.attempts.contains_key(&id) {
+            return;
+        }
+        self.engine.cancel(now, id, &mut self.out);
+        // What came out until now belongs to the record; `Cancelled` ends it.
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.given_up = Some(outcome);
+        }
+        self.settle(now);
+    }
+
     fn start(&mut self, release: Release, now: Micros) {
-        let mut record = self.record(release);
+        let shape = self.requests.shape(release.request);
+        let mut record = self.record(release, &shape);
         record.released_us = Some(now);
         record.acted_us = Some(now);
         record.sent_us = Some(now);
@@ -123,89 +241,108 @@ impl Run<'_> {
         let id = RequestId(record.attempt);
         let arrival = Arrival {
             id,
-            input: record.asked.isl,
-            length: record.asked.osl.map_or_else(Length::default, Length::exactly),
+            input: shape.isl,
+            content: shape.content,
+            length: shape.osl.map_or_else(Length::default, Length::exactly),
+            ..Arrival::default()
         };
-        self.attempts.insert(id, Attempt { record, tokens: 0 });
-        self.engine.arrive(now, arrival, &mut self.events);
+        self.attempts.insert(id, Attempt { record, tokens: 0, cached: None, given_up: None });
+        if let Some(limit) = self.limits.timeout {
+            self.deadlines.push_back((now + limit, id));
+        }
+        self.engine.arrive(now, arrival, &mut self.out);
     }
 
     /// Something planned that the stop rule kept back.
     fn unsent(&mut self, release: Release) {
-        let record = self.record(release);
+        let shape = self.requests.shape(release.request);
+        let record = self.record(release, &shape);
         self.sink.record(record);
     }
 
-    fn record(&mut self, release: Release) -> Record {
+    fn record(&mut self, release: Release, shape: &Shape) -> Record {
         let attempt = self.next_attempt;
         self.next_attempt += 1;
-        let planned = self.requests.request(release.request);
         Record {
             attempt,
             request: release.request,
             phase: release.phase,
-            asked: Asked { isl: planned.isl, osl: planned.osl },
+            asked: Asked { isl: shape.isl, osl: shape.osl },
             intended_us: release.intended,
             ..Record::default()
         }
     }
 
     /// The next moment at which anything happens; `None` when all is over.
-    fn next(&self, due: Due, now: Micros) -> Result<Option<Micros>, SimulateError> {
-        let next = match (due, self.engine.next_due()) {
-            // A pacer that asks to be polled at a moment when it was just polled would hang the loop.
-            (Due::At(at), _) if at <= now => None,
-            (Due::At(at), event) => Some(event.map_or(at, |event| at.min(event))),
-            (Due::AfterCompletion | Due::Over, event) => event,
-        };
-        match next {
-            Some(next) => Ok(Some(next.max(now))),
-            None if matches!(due, Due::Over) && self.attempts.is_empty() => Ok(None),
-            None => Err(SimulateError::Stuck { at: now }),
+    fn next(&mut self, due: Due, now: Micros) -> Result<Option<Micros>, SimulateError> {
+        if matches!(due, Due::Over) && self.attempts.is_empty() {
+            return Ok(None);
         }
+        while self.deadlines.front().is_some_and(|(_, id)| !self.attempts.contains_key(id)) {
+            self.deadlines.pop_front();
+        }
+        let released = match due {
+            // A pacer that asks to be polled at a moment when it was just polled would hang the loop.
+            Due::At(at) if at <= now => return Err(SimulateError::Stuck { at: now }),
+            Due::At(at) => Some(at),
+            Due::AfterCompletion | Due::Over => None,
+        };
+        let deadline = self.deadlines.front().map(|(at, _)| *at);
+        let cut = self.cut_at.map(|(at, _)| at).filter(|_| !self.attempts.is_empty());
+        let next = [released, self.engine.next_due(), deadline, cut].into_iter().flatten().min();
+        next.map_or(Err(SimulateError::Stuck { at: now }), |next| Ok(Some(next.max(now))))
     }
 
     /// Writes down what happened up to `now`; `true` if an attempt ended.
     fn settle(&mut self, now: Micros) -> bool {
         let mut ended = false;
-        for event in std::mem::take(&mut self.events) {
+        let out = std::mem::take(&mut self.out);
+        for event in &out.events {
             let Some(attempt) = self.attempts.get_mut(&event.request) else {
                 continue;
             };
-            match event.what {
-                Lifecycle::Queued | Lifecycle::Admitted => continue,
-                Lifecycle::FirstToken => attempt.read(event.at, 1),
-                Lifecycle::Tokens(tokens) => attempt.read(event.at, tokens),
-                Lifecycle::Finished(reason) => attempt.finish(event.at, reason.as_str()),
-                Lifecycle::Rejected(why) => attempt.fail(event.at, why),
-                Lifecycle::Cancelled => attempt.record.ended_us = Some(event.at),
-            }
-            if attempt.record.ended_us.is_some()
+            attempt.heed(event, &out.stamps);
+            if event.what.is_end()
                 && let Some(attempt) = self.attempts.remove(&event.request)
             {
                 ended = true;
+                self.ended = self.ended.max(event.at);
                 self.pacer.completed(attempt.record.request, now);
                 self.sink.record(attempt.record);
             }
         }
+        self.out = out;
+        self.out.clear();
         ended
     }
 }
 
 impl Attempt {
+    fn heed(&mut self, event: &Event, stamps: &[Micros]) {
+        let at = event.at;
+        match event.what {
+            Lifecycle::Queued | Lifecycle::PrefillChunk(_) | Lifecycle::Preempted | Lifecycle::Moved => {}
+            // What counts is the first admission: after a preemption the cache holds the request's own blocks.
+            Lifecycle::Admitted { cached } => self.cached = self.cached.or(cached),
+            Lifecycle::FirstToken => self.read(at, 1),
+            Lifecycle::Tokens(tokens) => self.read(at, tokens),
+            Lifecycle::Stretch { from, len } => {
+                stamps[from as usize..(from + len) as usize].iter().for_each(|at| self.read(*at, 1));
+            }
+            Lifecycle::Finished(reason) => self.finish(at, reason.as_str()),
+            Lifecycle::Rejected(why) => self.refuse(at, why),
+            Lifecycle::Failed(why) => self.fail(at, why),
+            Lifecycle::Cancelled => {
+                self.record.ended_us = Some(at);
+                self.record.outcome = self.given_up.take().unwrap_or(Outcome::Cut { by: Cut::Interrupt });
+            }
+        }
+    }
+
     /// Tokens arrived: one event, one read, read the moment it came.
     fn read(&mut self, at: Micros, tokens: u32) {
-        let reads = &mut self.record.reads.0;
-        let before = reads.last().map(|read| read.user).or(self.record.sent_us);
-        reads.push(Read {
-            user: at,
-            kernel: Some(at),
-            open: before.unwrap_or(at),
-            bytes: 0,
-            events: 1,
-            content: 1,
-            tail: true,
-        });
+        let read = Read { user: at, kernel: Some(at), open: at, bytes: 0, events: 1, content: 1, tail: true };
+        self.record.reads.0.push(read);
         self.tokens += tokens;
     }
 
@@ -215,19 +352,44 @@ impl Attempt {
         record.ended_us = Some(at);
         record.first_output = Some(0);
         record.finish_reason = Some(reason.to_owned());
-        record.usage =
-            Some(Usage { prompt: record.asked.isl, completion: Some(self.tokens), ..Usage::default() });
+        record.usage = Some(Usage {
+            prompt: record.asked.isl,
+            completion: Some(self.tokens),
+            cached: self.cached,
+            ..Usage::default()
+        });
         record.input = record.asked.isl.map(count);
         record.output = Some(count(self.tokens));
         record.outcome = Outcome::Success;
     }
 
-    fn fail(&mut self, at: Micros, why: Rejection) {
-        let status = why.status();
+    fn refuse(&mut self, at: Micros, why: Rejection) {
+        self.give_up(at, why.status(), why.to_string());
+    }
+
+    /// Before the first token a failure is a status; after it the reply was a 200 that broke off.
+    fn fail(&mut self, at: Micros, why: Breakdown) {
+        let status = match why {
+            Breakdown::Injected { status } => status,
+            _ => 500,
+        };
+        if self.record.reads.is_empty() {
+            return self.give_up(at, status, why.to_string());
+        }
+        self.record.ended_us = Some(at);
+        self.record.status = Some(200);
+        let kind = match why {
+            Breakdown::Cut | Breakdown::WorkerLost => FailureKind::CutShort,
+            _ => FailureKind::ErrorInStream,
+        };
+        self.record.outcome = Outcome::Failed(Failure { kind, message: why.to_string() });
+    }
+
+    fn give_up(&mut self, at: Micros, status: u16, message: String) {
         let kind = if status < 500 { FailureKind::HttpClientError } else { FailureKind::HttpServerError };
         self.record.ended_us = Some(at);
         self.record.status = Some(status);
-        self.record.outcome = Outcome::Failed(Failure { kind, message: why.to_string() });
+        self.record.outcome = Outcome::Failed(Failure { kind, message });
     }
 }
 

@@ -3,7 +3,7 @@
 
 use tokmark_base::Micros;
 
-use crate::Timing;
+use crate::timing::{Step, StepTime, Timing};
 
 /// A fixed time to the first token and a fixed time between tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +66,17 @@ impl Constant {
 }
 
 impl Timing for Constant {
-    fn prefill(&self, _input: Option<u32>) -> Micros {
-        self.ttft()
+    fn step(&self, step: &Step) -> StepTime {
+        let ms = |sequences: u32, time: Micros| if sequences > 0 { time.0 as f64 / 1_000.0 } else { 0.0 };
+        StepTime {
+            prefill_ms: ms(step.prefill_sequences, self.ttft),
+            decode_ms: ms(step.decode_sequences, self.itl),
+            overhead_ms: 0.0,
+        }
     }
 
-    fn decode(&self, _active: u32) -> Micros {
-        self.itl()
+    fn needs_lengths(&self) -> bool {
+        false
     }
 }
 
@@ -85,11 +90,14 @@ mod tests {
     #[test]
     fn the_load_changes_nothing() {
         let model = Constant::new(Micros(100_000), Micros(10_000)).unwrap();
-        for n in [0, 1, 4096, u32::MAX] {
-            assert_eq!(model.prefill(Some(n)), Micros(100_000));
-            assert_eq!(model.decode(n), Micros(10_000));
+        for n in [1, 4096, u32::MAX] {
+            let prefill = Step { prefill_sequences: n, prefill_tokens: u64::from(n), ..Step::default() };
+            let decode = Step { decode_sequences: n, decode_context: u64::from(n), ..Step::default() };
+            assert_eq!(model.duration(&prefill), Micros(100_000));
+            assert_eq!(model.duration(&decode), Micros(10_000));
         }
-        assert_eq!(model.prefill(None), Micros(100_000));
+        assert_eq!(model.duration(&Step::default()), Micros::ZERO);
+        assert!(!model.needs_lengths());
     }
 
     #[test]

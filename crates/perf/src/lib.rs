@@ -9,17 +9,8 @@
 
 mod constant;
 mod deployment;
+pub mod timing;
 
 pub use constant::{Constant, ConstantError};
 pub use deployment::{Deployment, DeploymentError, Mode, Role};
-use tokmark_base::Micros;
-
-/// How long one request's parts take. `engine` asks it; every timing model implements it.
-///
-/// A model answers for a moment, without memory: what an engine is doing meanwhile is in the arguments.
-pub trait Timing: Send + Sync {
-    /// Time from a request's admission to its first token, for a prompt of `input` tokens; `None` if unknown.
-    fn prefill(&self, input: Option<u32>) -> Micros;
-    /// Time from one token of a sequence to its next, with `active` sequences holding a slot.
-    fn decode(&self, active: u32) -> Micros;
-}
+pub use timing::{Step, StepTime, Timing};

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokmark_base::{Clock, Micros};
-use tokmark_engine::{Arrival, Engine, Event, Length, Lifecycle, Rejection, RequestId};
+use tokmark_engine::{Arrival, Engine, Length, Lifecycle, Out, Rejection, RequestId};
 
 use crate::clock::{Alarm, WallClock};
 use crate::lateness::Gauge;
@@ -60,14 +60,14 @@ impl Floor {
         self.arrivals.set(id.0 + 1);
         let reply = Rc::new(RefCell::new(reply));
         self.replies.borrow_mut().insert(id, Rc::clone(&reply));
-        let arrival = Arrival { id, input: Some(input), length };
-        let mut events = Vec::new();
-        self.engine.borrow_mut().arrive(self.now(), arrival, &mut events);
-        let refused = events.iter().find_map(|event| match event.what {
+        let arrival = Arrival { id, input: Some(input), length, ..Arrival::default() };
+        let mut out = Out::default();
+        self.engine.borrow_mut().arrive(self.now(), arrival, &mut out);
+        let refused = out.events.iter().find_map(|event| match event.what {
             Lifecycle::Rejected(why) if event.request == id => Some(why),
             _ => None,
         });
-        self.deliver(&events);
+        self.deliver(&out);
         match refused {
             Some(why) => Err(why),
             None => Ok(Seat { floor: Rc::clone(self), id, reply }),
@@ -76,13 +76,13 @@ impl Floor {
 
     /// Steps the engine whenever something is due, for ever.
     pub(crate) async fn keep_time(&self) -> io::Result<()> {
-        let mut events = Vec::new();
+        let mut out = Out::default();
         loop {
             self.alarm.rings().await?;
             self.set_to.set(None);
-            self.engine.borrow_mut().advance(self.now(), &mut events);
-            self.deliver(&events);
-            events.clear();
+            self.engine.borrow_mut().advance(self.now(), &mut out);
+            self.deliver(&out);
+            out.clear();
         }
     }
 
@@ -93,21 +93,25 @@ impl Floor {
 
     fn leave(&self, id: RequestId) {
         if self.replies.borrow().contains_key(&id) {
-            let mut events = Vec::new();
-            self.engine.borrow_mut().cancel(self.now(), id, &mut events);
-            self.deliver(&events);
+            let mut out = Out::default();
+            self.engine.borrow_mut().cancel(self.now(), id, &mut out);
+            self.deliver(&out);
         }
     }
 
-    fn deliver(&self, events: &[Event]) {
+    fn deliver(&self, out: &Out) {
         let mut replies = self.replies.borrow_mut();
-        for event in events {
+        for event in &out.events {
             let Some(reply) = replies.get(&event.request) else {
                 continue;
             };
             let mut reply = reply.borrow_mut();
             match event.what {
-                Lifecycle::Queued | Lifecycle::Admitted => continue,
+                Lifecycle::Queued
+                | Lifecycle::Admitted { .. }
+                | Lifecycle::PrefillChunk(_)
+                | Lifecycle::Preempted
+                | Lifecycle::Moved => continue,
                 Lifecycle::FirstToken => {
                     reply.generated(1, event.at);
                     continue;
@@ -116,8 +120,14 @@ impl Floor {
                     reply.generated(tokens, event.at);
                     continue;
                 }
+                Lifecycle::Stretch { from, len } => {
+                    for at in &out.stamps[from as usize..(from + len) as usize] {
+                        reply.generated(1, *at);
+                    }
+                    continue;
+                }
                 Lifecycle::Finished(reason) => reply.finished(reason.as_str(), event.at),
-                Lifecycle::Rejected(_) | Lifecycle::Cancelled => reply.dropped(),
+                Lifecycle::Rejected(_) | Lifecycle::Failed(_) | Lifecycle::Cancelled => reply.dropped(),
             }
             drop(reply);
             replies.remove(&event.request);

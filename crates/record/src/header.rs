@@ -30,6 +30,9 @@ pub struct RunHeader {
     pub targets: Vec<Target>,
     /// What was measured against: true if the engine behind the targets is simulated by tokmark.
     pub simulated: bool,
+    /// Whether it was played in virtual time: no request was sent, no clock was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub virtual_time: bool,
     /// Model name sent.
     pub model: Option<String>,
     /// BLAKE3 over the canonical workload spec, generator version, seeds and input-file hashes.

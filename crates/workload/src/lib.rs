@@ -23,7 +23,7 @@ pub mod spec;
 pub use arrival::{Arrival, ArrivalKind};
 pub use load::{Load, LoadError, LoadSpec, Phased};
 pub use pacer::{Next, Pacer, Release, Unsent};
-pub use plan::{Plan, PlannedRequest, Prompt, Requests};
+pub use plan::{Plan, PlannedRequest, Prompt, Requests, Shape};
 pub use quantity::{Count, Duration, Extent, QuantityError, Warmup};
 pub use schedule::{Realised, Schedule, Start};
 pub use source::{Jsonl, JsonlError};

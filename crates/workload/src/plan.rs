@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use tokmark_base::content::segment_id;
 use tokmark_base::digest::Digest;
-use tokmark_base::{Lexicon, Phase, Seed};
+use tokmark_base::{Content, Lexicon, Phase, Seed};
 
 use crate::load::Load;
 use crate::source::{Jsonl, Source, Synthetic};
@@ -45,6 +46,23 @@ pub enum Prompt {
 pub trait Requests: Send + Sync {
     /// Request `index`. The same index gives the same request, in any order, from any thread.
     fn request(&self, index: u64) -> PlannedRequest;
+
+    /// The same request without its words: what a simulation needs. Nothing is said to be shared unless a source knows it.
+    fn shape(&self, index: u64) -> Shape {
+        let PlannedRequest { isl, osl, .. } = self.request(index);
+        Shape { isl, osl, content: Content::of(segment_id("request", index), isl.unwrap_or(0)) }
+    }
+}
+
+/// A request's lengths, and which tokens it shares with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Input tokens, if known exactly.
+    pub isl: Option<u32>,
+    /// Output tokens to ask for, if a number is asked.
+    pub osl: Option<u32>,
+    /// Which tokens the prompt is made of.
+    pub content: Content,
 }
 
 /// The index of request `n` of a phase.
@@ -123,6 +141,10 @@ impl Requests for Plan {
     fn request(&self, index: u64) -> PlannedRequest {
         let item = self.source.distinct().map_or(index, |len| wrapped(index, len));
         PlannedRequest { index, ..self.source.item(item) }
+    }
+
+    fn shape(&self, index: u64) -> Shape {
+        self.source.shape(self.source.distinct().map_or(index, |len| wrapped(index, len)))
     }
 }
 

@@ -21,11 +21,14 @@ pub struct Cli {
     pub verb: Verb,
 }
 
-const NOT_YET: &str = "Not yet: simulate, engine, estimate, profile, tune, plan, compare, server and the other verbs of the \
+const NOT_YET: &str = "Not yet: estimate, profile, tune, plan, compare, server and the other verbs of the \
 design; a verb is listed when it works.";
 
 const BENCH_NOT_YET: &str = "Not yet: goodput and SLOs, confidence intervals, retries, sessions of several turns, several models \
 in one run, HTTP/2, server and GPU metrics.";
+
+const SIMULATE_NOT_YET: &str = "The same flags, files and seed as `bench`, the same records and the same report. Not yet: \
+sessions of several turns, traces, models of real hardware.";
 
 /// The verbs that work.
 #[derive(Debug, Subcommand)]
@@ -33,6 +36,9 @@ pub enum Verb {
     /// Measure a live endpoint; without a URL, a simulated engine inside this program
     #[command(after_help = BENCH_NOT_YET)]
     Bench(BenchArgs),
+    /// Play the same spec against simulated engines in virtual time: no GPU, no request on any wire
+    #[command(after_help = SIMULATE_NOT_YET)]
+    Simulate(BenchArgs),
     /// Print every value of the spec with its origin: flag, env, file, preset, default, derived
     Explain(ExplainArgs),
     /// Print a finished run, or finish one that was killed from its records
@@ -50,7 +56,7 @@ impl Verb {
     /// How it shall print.
     pub fn print(&self) -> PrintArgs {
         match self {
-            Self::Bench(args) => args.print,
+            Self::Bench(args) | Self::Simulate(args) => args.print,
             Self::Explain(args) => args.print,
             Self::Report(args) => args.print,
             Self::Calibrate(args) => args.print,
@@ -103,7 +109,7 @@ pub enum PresetArg {
     LlmPerf,
 }
 
-/// `tokmark bench`.
+/// `tokmark bench` and `tokmark simulate`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// The spec.

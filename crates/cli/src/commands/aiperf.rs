@@ -7,7 +7,7 @@ use crate::args::aiperf::{AiperfArgs, AiperfVerb};
 use crate::commands::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::session::{self, Home};
+use crate::session::{self, Home, Means};
 
 /// Runs the verb.
 pub fn run(args: &AiperfArgs, context: &Context) -> Result<Exit, Failure> {
@@ -15,5 +15,6 @@ pub fn run(args: &AiperfArgs, context: &Context) -> Result<Exit, Failure> {
     let translated = translate(args, &context.environment)?;
     let mut resolved = translated.sources.resolve()?;
     resolved.notes.extend(translated.notes);
-    session::measure(resolved, &Home::Exact(PathBuf::from(translated.artifact_dir)), false, context)
+    let home = Home::Exact(PathBuf::from(translated.artifact_dir));
+    session::measure(resolved, Means::Wire, &home, false, context)
 }

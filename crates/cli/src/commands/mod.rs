@@ -6,6 +6,7 @@ pub mod calibrate;
 pub mod explain;
 pub mod metronome;
 pub mod report;
+pub mod simulate;
 
 use crate::args::{Cli, Verb};
 use crate::environment::Environment;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli, arguments: &[String], environment: Environment) -> Exit {
     let done = match cli.verb {
         Verb::Aiperf(args) => aiperf::run(&args, &context),
         Verb::Bench(args) => bench::run(&args, &context),
+        Verb::Simulate(args) => simulate::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
         Verb::Report(args) => report::run(&args, &context),
         Verb::Calibrate(args) => calibrate::run(&args, &context),

@@ -10,6 +10,7 @@ pub mod live;
 pub mod outcome;
 pub mod point;
 pub mod target;
+pub mod twin;
 pub mod words;
 
 use std::path::{Path, PathBuf};
@@ -46,8 +47,19 @@ pub enum Home {
     Exact(PathBuf),
 }
 
+/// How the plan is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// For real, in wall time.
+    Wire,
+    /// Against simulated engines, in virtual time.
+    Virtual,
+}
+
 /// What the points of one session share.
 pub struct Session<'a> {
+    /// How plans are played.
+    pub means: Means,
     /// Surroundings.
     pub environment: &'a Environment,
     /// Where text goes.
@@ -73,10 +85,19 @@ struct Prepared {
 const VERIFIED_PROMPTS: u64 = 20;
 
 /// Measures every point and tells the result.
-pub fn measure(resolved: Resolved, home: &Home, dry_run: bool, context: &Context) -> Result<Exit, Failure> {
-    let prepared = prepare(resolved, context)?;
+pub fn measure(
+    resolved: Resolved,
+    means: Means,
+    home: &Home,
+    dry_run: bool,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let prepared = prepare(resolved, means, context)?;
     if dry_run {
-        target::check(&prepared.points[0].point.spec, &context.environment)?;
+        match means {
+            Means::Wire => drop(target::check(&prepared.points[0].point.spec, &context.environment)?),
+            Means::Virtual => prepared.points.iter().try_for_each(|p| twin::check(&p.point.spec))?,
+        }
         return Ok(dry_run::tell(&prepared, context.screen));
     }
     let interrupts = Interrupts::listen().map_err(|e| Failure::internal(format!("signals: {e}")))?;
@@ -90,17 +111,18 @@ pub fn make(
     interrupts: Interrupts,
     context: &Context,
 ) -> Result<Outcome, Failure> {
-    run_points(prepare(resolved, context)?, home, interrupts, context)
+    run_points(prepare(resolved, Means::Wire, context)?, home, interrupts, context)
 }
 
 /// Everything worked out, nothing sent, no file made.
 struct Ready {
+    means: Means,
     sweep: Option<Sweep>,
     points: Vec<Prepared>,
     words: Vocabulary,
 }
 
-fn prepare(resolved: Resolved, context: &Context) -> Result<Ready, Failure> {
+fn prepare(resolved: Resolved, means: Means, context: &Context) -> Result<Ready, Failure> {
     let screen = context.screen;
     for note in &resolved.notes {
         screen.note(&format!("note: {note}"));
@@ -108,10 +130,16 @@ fn prepare(resolved: Resolved, context: &Context) -> Result<Ready, Failure> {
     let Some(first) = resolved.points.first() else {
         return Err(Failure::internal("no point to measure"));
     };
-    if resolved.needs_target && first.spec.target.url.is_empty() {
+    if means == Means::Wire && resolved.needs_target && first.spec.target.url.is_empty() {
         return Err(Failure::usage(
             "the BenchmarkConfig names no endpoint\nhint: give its URL, as in `tokmark bench -f config.yaml http://host:8000`",
         ));
+    }
+    if let (Means::Virtual, [url, ..]) = (means, &first.spec.target.url[..]) {
+        return Err(Failure::usage(format!(
+            "target.url is {}, but a simulation asks no service\nhint: measure it with `tokmark bench`, or leave the URL out",
+            crate::masked::url(url)
+        )));
     }
     let words = Vocabulary::of(&first.spec.workload, &context.environment)?;
     let (lines, note) = prompts(&first.spec.workload)?;
@@ -126,7 +154,7 @@ fn prepare(resolved: Resolved, context: &Context) -> Result<Ready, Failure> {
         Ok(Prepared { point, load, plan: Arc::new(plan) })
     };
     let points = resolved.points.into_iter().map(prepare).collect::<Result<_, _>>()?;
-    Ok(Ready { sweep: resolved.sweep, points, words })
+    Ok(Ready { means, sweep: resolved.sweep, points, words })
 }
 
 fn run_points(
@@ -135,16 +163,24 @@ fn run_points(
     interrupts: Interrupts,
     context: &Context,
 ) -> Result<Outcome, Failure> {
-    let Ready { sweep, mut points, words } = ready;
+    let Ready { means, sweep, mut points, words } = ready;
     let sweep = sweep.as_ref();
     for prepared in &points {
-        tokmark_drive::check_file_limit(prepared.load.most_in_flight().unwrap_or(1))?;
+        match means {
+            Means::Wire => {
+                drop(tokmark_drive::check_file_limit(prepared.load.most_in_flight().unwrap_or(1))?)
+            }
+            Means::Virtual => twin::check(&prepared.point.spec)?,
+        }
     }
     let screen = context.screen;
     // Whatever keeps it from being written, another --out is the way out: usage, not a fault of ours.
-    let outer = open_home(home, &points[0]).map_err(|e| Failure::usage(e.to_string()))?;
+    let outer = open_home(home, means, &points[0]).map_err(|e| Failure::usage(e.to_string()))?;
     let discard = Discard::unless_used(&outer);
-    let place = Place::open(&mut points[0].point.spec, &context.environment)?;
+    let place = match means {
+        Means::Wire => Place::open(&mut points[0].point.spec, &context.environment)?,
+        Means::Virtual => Place::nowhere(),
+    };
     if let Some(simulated) = &place.simulated {
         screen.alarm(&format!(
             "SIMULATED TARGET: no URL was given, so a simulated engine inside this program is measured at {}.\n\
@@ -153,6 +189,7 @@ fn run_points(
         ));
     }
     let session = Session {
+        means,
         environment: &context.environment,
         screen,
         interrupts,
@@ -161,14 +198,13 @@ fn run_points(
         calibrated: crate::calibration::load(&context.environment),
     };
     let first = &points[0].point.spec;
-    let gate = Gate {
-        spec: first,
-        urls: &session.place.urls,
-        key: session.place.key.as_ref(),
-        screen,
-        interrupts: &session.interrupts,
+    let model = match means {
+        Means::Wire => {
+            let (urls, key) = (&session.place.urls, session.place.key.as_ref());
+            Gate { spec: first, urls, key, screen, interrupts: &session.interrupts }.open()?
+        }
+        Means::Virtual => first.target.model.clone().unwrap_or_else(|| target::SIMULATED_MODEL.to_owned()),
     };
-    let model = gate.open()?;
     let found = Found { url: first.target.url.clone(), simulated: session.place.simulated.is_some(), model };
     discard.keep();
     let plan = Arc::clone(&points[0].plan);
@@ -213,7 +249,7 @@ impl Found {
             point.spec.target.url.clone_from(&self.url);
         }
         if point.spec.target.model.is_none() {
-            point.derive("target.model", "the one model the target lists");
+            point.derive("target.model", "the one model the target has");
             point.spec.target.model = Some(self.model.clone());
         }
     }
@@ -234,6 +270,7 @@ fn one(
         _ => String::new(),
     };
     let run = PointRun {
+        means: session.means,
         session,
         spec: &point.spec,
         load,
@@ -259,7 +296,10 @@ fn header(
     let spec = &point.spec;
     let now = WallClock::start().anchor_unix_ns();
     let deployment = serde_json::to_value(&spec.deployment).ok().filter(|_| !spec.deployment.is_empty());
-    let targets = session.place.targets(spec, session.environment)?;
+    let targets = match session.means {
+        Means::Wire => session.place.headers(spec, &session.place.targets(spec, session.environment)?),
+        Means::Virtual => vec![twin::header(spec)],
+    };
     let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(RunHeader {
         schema_version: SCHEMA_VERSION,
@@ -270,8 +310,9 @@ fn header(
         command: context.command.clone(),
         spec: point.values(),
         origins: point.origin_words(),
-        targets: session.place.headers(spec, &targets),
-        simulated: session.place.simulated.is_some(),
+        targets,
+        simulated: session.means == Means::Virtual || session.place.simulated.is_some(),
+        virtual_time: session.means == Means::Virtual,
         model: Some(model.to_owned()),
         plan_digest: plan.digest(load),
         seed: plan.seed().0,
@@ -284,12 +325,19 @@ fn header(
 /// The name of a run that was given none.
 const DEFAULT_NAME: &str = "bench";
 
-fn open_home(home: &Home, first: &Prepared) -> Result<RunDir, Failure> {
+/// The same in virtual time.
+const DEFAULT_SIMULATED_NAME: &str = "simulate";
+
+fn open_home(home: &Home, means: Means, first: &Prepared) -> Result<RunDir, Failure> {
     let output = &first.point.spec.output;
     match home {
         Home::Exact(path) => Ok(RunDir::exact(path)?),
         Home::Fresh => {
-            let name = RunName::parse(output.name.as_deref().unwrap_or(DEFAULT_NAME))?;
+            let default = match means {
+                Means::Wire => DEFAULT_NAME,
+                Means::Virtual => DEFAULT_SIMULATED_NAME,
+            };
+            let name = RunName::parse(output.name.as_deref().unwrap_or(default))?;
             let now = WallClock::start().anchor_unix_ns();
             let id = run_id(now, &name, &first.plan.digest(&first.load));
             Ok(RunDir::create(Path::new(&output.dir), &id)?)

@@ -15,13 +15,15 @@ use tokmark_wire::EndpointKind;
 use tokmark_workload::{Load, Plan};
 
 use crate::failure::Failure;
-use crate::session::Session;
 use crate::session::live::{Ticker, Watched};
 use crate::session::words::Vocabulary;
+use crate::session::{Means, Session, twin};
 use crate::spec::Spec;
 
 /// One run about to be made.
 pub struct PointRun<'a> {
+    /// How it is played.
+    pub means: Means,
     /// What the points share.
     pub session: &'a Session<'a>,
     /// Its spec, target and model filled in.
@@ -97,11 +99,28 @@ impl PointRun<'_> {
         };
         let ticker = Ticker::start(watched, self.session.screen, self.session.interrupts.clone())
             .map_err(|e| Failure::internal(format!("no thread for the live line: {e}")))?;
-        let end = tokmark_drive::run(self.job(lanes)?, &live, &control, || Box::new(Gauged::new(&sink)));
+        let end = match self.means {
+            Means::Wire => {
+                let sinks = || -> Box<dyn Sink> { Box::new(Gauged::new(&sink)) };
+                tokmark_drive::run(self.job(lanes)?, &live, &control, sinks).map_err(Failure::from)
+            }
+            Means::Virtual => self.simulation(&live, &control).play(sink.clone()),
+        };
         drop(ticker);
         drop(sink);
         let written = writer.finish()?;
         Ok((end?, written))
+    }
+
+    fn simulation<'a>(&'a self, live: &'a tokmark_drive::Live, control: &'a Control) -> twin::Simulation<'a> {
+        twin::Simulation {
+            spec: self.spec,
+            load: &self.load,
+            plan: &self.plan,
+            grace: grace(&self.load, self.grace_asked),
+            live,
+            control,
+        }
     }
 
     fn job(&self, lanes: usize) -> Result<Job, Failure> {
@@ -135,6 +154,9 @@ impl PointRun<'_> {
     /// Reactors: as asked, else one for every so many streams, and never more than half the cores, for the other half has
     /// prompts to make, records to write and, on one machine, the service to run.
     fn lanes(&self) -> usize {
+        if self.means == Means::Virtual {
+            return 1;
+        }
         if let Some(asked) = self.spec.target.reactors {
             return asked.max(1) as usize;
         }

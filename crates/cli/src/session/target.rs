@@ -53,6 +53,11 @@ impl Place {
         })
     }
 
+    /// No place at all: in virtual time nothing is sent.
+    pub fn nowhere() -> Self {
+        Self { urls: Vec::new(), key: None, secrets: Vec::new(), simulated: None }
+    }
+
     /// Addresses, TLS and request heads.
     pub fn targets(&self, spec: &Spec, environment: &Environment) -> Result<Vec<Target>, Failure> {
         Ok(spec.target.resolve(environment.in_cluster, self.key.as_ref())?)

@@ -8,9 +8,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use tokmark_base::Micros;
-use tokmark_perf::Timing;
+use tokmark_perf::{Step, Timing};
 
-use crate::{Arrival, Census, Engine, Event, FinishReason, Length, Lifecycle, Rejection, RequestId};
+use crate::{Arrival, Carried, Census, Engine, FinishReason, Length, Lifecycle, Out, Rejection, RequestId};
 
 /// See the module.
 pub struct Slots {
@@ -53,7 +53,7 @@ struct Ticket {
 
 struct Job {
     nth: u64,
-    input: Option<u32>,
+    arrival: Arrival,
     output: u32,
     reason: FinishReason,
     emitted: u32,
@@ -107,16 +107,19 @@ impl Slots {
         if self.jobs.contains_key(&arrival.id) {
             return Err(Rejection::DuplicateId);
         }
+        if arrival.input.is_none() && self.timing.needs_lengths() {
+            return Err(Rejection::UnknownLength);
+        }
         let (output, reason) = self.limits.output(arrival.input, arrival.length)?;
         self.jobs.insert(
             arrival.id,
-            Job { nth, input: arrival.input, output, reason, emitted: 0, running: false },
+            Job { nth, arrival: arrival.clone(), output, reason, emitted: 0, running: false },
         );
         Ok(())
     }
 
     /// Gives free slots to those who wait longest.
-    fn admit(&mut self, at: Micros, out: &mut Vec<Event>) {
+    fn admit(&mut self, at: Micros, out: &mut Out) {
         while self.census.running < self.limits.slots as u64 {
             let Some(ticket) = self.queue.pop_front() else {
                 return;
@@ -127,14 +130,21 @@ impl Slots {
             job.running = true;
             self.census.waiting -= 1;
             self.census.running += 1;
-            out.push(event(at, ticket.id, Lifecycle::Admitted));
-            let first = at + self.timing.prefill(job.input).max(Micros::ZERO);
+            out.push(at, ticket.id, Lifecycle::Admitted { cached: None });
+            let step = Step {
+                prefill_sequences: 1,
+                prefill_tokens: u64::from(job.arrival.input.unwrap_or(0)),
+                running: self.census.running as u32,
+                slots: self.limits.slots as u32,
+                ..Step::default()
+            };
+            let first = at + self.timing.duration(&step);
             self.due.push(Reverse((first, ticket)));
         }
     }
 
     /// One token of one job.
-    fn step(&mut self, at: Micros, ticket: Ticket, out: &mut Vec<Event>) {
+    fn step(&mut self, at: Micros, ticket: Ticket, out: &mut Out) {
         let Some(job) = live(&mut self.jobs, ticket) else {
             return;
         };
@@ -142,14 +152,21 @@ impl Slots {
         job.emitted += 1;
         self.census.tokens_emitted += 1;
         self.census.tokens_running += 1;
-        out.push(event(at, ticket.id, what));
+        out.push(at, ticket.id, what);
         if job.emitted < job.output {
-            let active = self.census.running as u32;
-            let next = at + self.timing.decode(active).max(Micros::ZERO);
+            let step = Step {
+                decode_sequences: 1,
+                decode_tokens: 1,
+                decode_context: u64::from(job.arrival.input.unwrap_or(0)) + u64::from(job.emitted),
+                running: self.census.running as u32,
+                slots: self.limits.slots as u32,
+                ..Step::default()
+            };
+            let next = at + self.timing.duration(&step);
             self.due.push(Reverse((next, ticket)));
             return;
         }
-        out.push(event(at, ticket.id, Lifecycle::Finished(job.reason)));
+        out.push(at, ticket.id, Lifecycle::Finished(job.reason));
         self.census.running -= 1;
         self.census.finished += 1;
         self.census.tokens_running -= u64::from(job.output);
@@ -168,7 +185,7 @@ impl Slots {
         }
     }
 
-    fn happen(&mut self, to: Micros, out: &mut Vec<Event>) {
+    fn happen(&mut self, to: Micros, out: &mut Out) {
         while let Some(Reverse((at, ticket))) = self.due.peek().copied() {
             if at > to {
                 break;
@@ -182,7 +199,7 @@ impl Slots {
 }
 
 impl Engine for Slots {
-    fn arrive(&mut self, now: Micros, arrival: Arrival, out: &mut Vec<Event>) {
+    fn arrive(&mut self, now: Micros, arrival: Arrival, out: &mut Out) {
         let now = now.max(self.now);
         self.happen(now, out);
         let nth = self.arrivals;
@@ -190,17 +207,17 @@ impl Engine for Slots {
         self.census.arrived += 1;
         if let Err(why) = self.accept(&arrival, nth) {
             self.census.rejected += 1;
-            out.push(event(now, arrival.id, Lifecycle::Rejected(why)));
+            out.push(now, arrival.id, Lifecycle::Rejected(why));
             return;
         }
         self.census.waiting += 1;
         self.queue.push_back(Ticket { nth, id: arrival.id });
-        out.push(event(now, arrival.id, Lifecycle::Queued));
+        out.push(now, arrival.id, Lifecycle::Queued);
         self.admit(now, out);
         self.happen(now, out);
     }
 
-    fn cancel(&mut self, now: Micros, request: RequestId, out: &mut Vec<Event>) {
+    fn cancel(&mut self, now: Micros, request: RequestId, out: &mut Out) {
         let now = now.max(self.now);
         self.happen(now, out);
         let Some(job) = self.jobs.remove(&request) else {
@@ -214,15 +231,31 @@ impl Engine for Slots {
             self.census.waiting -= 1;
         }
         self.census.cancelled += 1;
-        out.push(event(now, request, Lifecycle::Cancelled));
+        out.push(now, request, Lifecycle::Cancelled);
         self.drop_stale();
         self.admit(now, out);
         self.happen(now, out);
     }
 
-    fn advance(&mut self, now: Micros, out: &mut Vec<Event>) {
+    fn advance(&mut self, now: Micros, out: &mut Out) {
         self.happen(now.max(self.now), out);
         debug_assert_eq!(self.census.check(), Ok(()));
+    }
+
+    fn crash(&mut self, now: Micros, lost: &mut Vec<Arrival>, out: &mut Out) {
+        self.happen(now.max(self.now), out);
+        let mut jobs: Vec<Job> = std::mem::take(&mut self.jobs).into_values().collect();
+        jobs.sort_by_key(|job| job.nth);
+        for job in jobs {
+            let carried = Carried { emitted: job.arrival.carried.emitted + job.emitted, cached: false };
+            lost.push(Arrival { carried, ..job.arrival });
+        }
+        let census = &mut self.census;
+        census.handed_over += census.waiting + census.running;
+        census.tokens_finished += census.tokens_running;
+        (census.waiting, census.running, census.tokens_running) = (0, 0, 0);
+        self.queue.clear();
+        self.due.clear();
     }
 
     fn next_due(&self) -> Option<Micros> {
@@ -258,10 +291,6 @@ impl Limits {
 
 fn capacity<N: PartialEq + From<u8>>(name: &'static str, n: N) -> Result<N, EngineError> {
     if n == N::from(0) { Err(EngineError::ZeroCapacity { name }) } else { Ok(n) }
-}
-
-fn event(at: Micros, request: RequestId, what: Lifecycle) -> Event {
-    Event { at, request, what }
 }
 
 /// The job a ticket stands for, unless it has left.

@@ -36,7 +36,8 @@ fn run(
 ) -> (Vec<Record>, Result<Census, SimulateError>) {
     let mut pacer = Pacer::new(&load.resolve().unwrap(), Seed(42), 0, 1);
     let mut kept = Kept::default();
-    let census = simulate(&mut pacer, &Same { osl }, engine, &mut kept);
+    let played = simulate(&mut pacer, &Same { osl }, engine, Limits::default(), &mut kept, &|| false);
+    let census = played.map(|played| played.census);
     (kept.records, census)
 }
 
@@ -86,10 +87,10 @@ fn an_open_loop_by_hand() {
 #[test]
 fn a_record_holds_what_an_ideal_client_would_have_seen() {
     let (records, _) = run(&requests(1), Some(2), &mut engine(1));
-    let read = |at: i64, open: i64| Read {
+    let read = |at: i64| Read {
         user: Micros(at),
         kernel: Some(Micros(at)),
-        open: Micros(open),
+        open: Micros(at),
         bytes: 0,
         events: 1,
         content: 1,
@@ -107,7 +108,7 @@ fn a_record_holds_what_an_ideal_client_would_have_seen() {
             sent_end_us: now,
             ended_us: Some(Micros(110_000)),
             streamed: true,
-            reads: tokmark_record::Reads(vec![read(100_000, 0), read(110_000, 100_000)]),
+            reads: tokmark_record::Reads(vec![read(100_000), read(110_000)]),
             first_output: Some(0),
             finish_reason: Some("length".to_owned()),
             usage: Some(Usage { prompt: Some(10), completion: Some(2), ..Usage::default() }),

@@ -1,7 +1,8 @@
 //! A prefix that prompts share: one of a pool, drawn anew for each request (AIPerf's `--num-prefix-prompts` and
 //! `--prefix-prompt-length`). It stands in front of the prompt's own tokens and adds to them.
 
-use tokmark_base::{Lexicon, Seed};
+use tokmark_base::content::segment_id;
+use tokmark_base::{Lexicon, Seed, Segment};
 
 use crate::spec::PrefixSpec;
 
@@ -32,6 +33,11 @@ impl Prefix {
     /// Which prefix request `item` draws.
     pub fn pick(&self, item: u64) -> u64 {
         self.seed.stream("prefix choice", item).below(u64::from(self.pool))
+    }
+
+    /// The prefix of request `item`, without its words.
+    pub fn segment(&self, item: u64) -> Segment {
+        Segment { id: segment_id("prefix", self.pick(item)), tokens: self.length }
     }
 
     /// Appends the prefix of request `item` and returns its tokens.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tokmark_base::{Lexicon, Seed};
+use tokmark_base::content::segment_id;
+use tokmark_base::{Content, Lexicon, Seed, Segment};
 
 use super::Source;
-use crate::plan::{PlannedRequest, Prompt};
+use crate::plan::{PlannedRequest, Prompt, Shape};
 use crate::shape::{Lengths, Prefix};
 use crate::spec::{WorkloadError, WorkloadSpec};
 
@@ -75,6 +76,18 @@ impl Source for Synthetic {
             isl: Some(isl),
             osl: output_length(self.output, self.seed, item),
             prompt: Prompt::Text(text),
+        }
+    }
+
+    /// Lengths and segments alone: a lexicon whose words came out otherwise was refused when the source was made.
+    fn shape(&self, item: u64) -> Shape {
+        let own = Segment { id: segment_id("text", item), tokens: self.length(item) };
+        let shared = self.prefix.map(|prefix| prefix.segment(item));
+        let content = Content::Segments(shared.into_iter().chain([own]).collect());
+        Shape {
+            isl: Some(content.tokens() as u32),
+            osl: output_length(self.output, self.seed, item),
+            content,
         }
     }
 
@@ -150,6 +163,10 @@ pub(crate) mod tests {
         for item in 0..500 {
             let request = source.item(item);
             let Prompt::Text(text) = &request.prompt else { panic!() };
+            let shape = source.shape(item);
+            assert_eq!((shape.isl, shape.osl), (request.isl, request.osl));
+            let Content::Segments(parts) = shape.content else { panic!() };
+            assert_eq!((parts.len(), parts[0].tokens), (2, 30));
             assert_eq!(request.isl, Some(text.len() as u32));
             assert_eq!(request, source.item(item));
             bodies.insert(text[30..].to_owned());

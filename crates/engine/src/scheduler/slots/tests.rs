@@ -4,29 +4,40 @@ use proptest::prelude::*;
 use tokmark_perf::Constant;
 
 use super::*;
+use crate::Event;
 
 fn engine(ttft: i64, itl: i64, slots: usize) -> Slots {
     Slots::new(Constant::new(Micros(ttft), Micros(itl)).unwrap(), slots).unwrap()
 }
 
 fn arrival(id: u64, output: u32) -> Arrival {
-    Arrival { id: RequestId(id), input: Some(512), length: Length::exactly(output) }
+    Arrival { id: RequestId(id), input: Some(512), length: Length::exactly(output), ..Arrival::default() }
 }
 
 /// Runs to the end, however the driver's steps fall.
 fn run(engine: &mut Slots, arrivals: &[(i64, Arrival)]) -> Vec<Event> {
-    let mut out = Vec::new();
+    let mut out = Out::default();
     for (at, arrival) in arrivals {
-        engine.arrive(Micros(*at), *arrival, &mut out);
+        engine.arrive(Micros(*at), arrival.clone(), &mut out);
     }
     while let Some(at) = engine.next_due() {
         engine.advance(at, &mut out);
     }
-    out
+    out.events
 }
 
 fn shown(events: &[Event]) -> Vec<String> {
-    events.iter().map(|e| format!("{} r{} {:?}", e.at.0, e.request.0, e.what)).collect()
+    events
+        .iter()
+        .map(|e| {
+            format!(
+                "{} r{} {}",
+                e.at.0,
+                e.request.0,
+                format!("{:?}", e.what).replace(" { cached: None }", "")
+            )
+        })
+        .collect()
 }
 
 /// Two slots, TTFT 100 ms, ITL 10 ms, five requests of 3, 2, 2, 1 and 3 tokens:
@@ -92,15 +103,18 @@ fn same_moment_is_settled_in_order_of_arrival() {
 #[test]
 fn a_cancelled_request_gives_its_place_away() {
     let mut engine = engine(100, 10, 1);
-    let mut out = Vec::new();
+    let mut out = Out::default();
     for id in 0..4 {
         engine.arrive(Micros(0), arrival(id, 3), &mut out);
     }
     engine.cancel(Micros(5), RequestId(1), &mut out); // waiting: its turn goes to 2
     engine.cancel(Micros(105), RequestId(0), &mut out); // running, one token out
     engine.cancel(Micros(105), RequestId(0), &mut out); // gone already: ignored
-    out.retain(|e| matches!(e.what, Lifecycle::Cancelled | Lifecycle::Admitted));
-    assert_eq!(shown(&out), ["0 r0 Admitted", "5 r1 Cancelled", "105 r0 Cancelled", "105 r2 Admitted"]);
+    out.events.retain(|e| matches!(e.what, Lifecycle::Cancelled | Lifecycle::Admitted { .. }));
+    assert_eq!(
+        shown(&out.events),
+        ["0 r0 Admitted", "5 r1 Cancelled", "105 r0 Cancelled", "105 r2 Admitted"]
+    );
     // The next thing to happen is 2's first token, not the second of 0, which never comes.
     assert_eq!(engine.next_due(), Some(Micros(205)));
     let census = engine.census();
@@ -111,7 +125,7 @@ fn a_cancelled_request_gives_its_place_away() {
 #[test]
 fn refusals_are_counted_and_named() {
     let mut engine = engine(100, 10, 1).queue_limit(1).context(600).unwrap();
-    let mut out = Vec::new();
+    let mut out = Out::default();
     let long = Arrival { input: Some(600), ..arrival(9, 3) };
     let all = [arrival(0, 3), arrival(0, 3), arrival(1, 3), arrival(2, 3)];
     engine.arrive(Micros(0), long, &mut out);
@@ -120,6 +134,7 @@ fn refusals_are_counted_and_named() {
         engine.arrive(Micros(0), arrival, &mut out);
     }
     let refused: Vec<String> = out
+        .events
         .iter()
         .filter_map(|e| match e.what {
             Lifecycle::Rejected(why) => Some(format!("{} {} {why}", e.request.0, why.status())),
@@ -191,7 +206,7 @@ proptest! {
     ) {
         let mut engine = engine(ttft, itl, slots);
         engine.limits.queue = queue;
-        let mut out = Vec::new();
+        let mut out = Out::default();
         let mut now = 0;
         for (id, (step, what)) in script.into_iter().enumerate() {
             now += step;
@@ -205,15 +220,15 @@ proptest! {
             prop_assert!(engine.census().waiting == 0 || engine.census().running == slots as u64);
         }
         while let Some(at) = engine.next_due() {
-            let before = out.len();
+            let before = out.events.len();
             engine.advance(at, &mut out);
-            prop_assert!(out.len() > before, "next_due named a moment at which nothing happened");
+            prop_assert!(out.events.len() > before, "next_due named a moment at which nothing happened");
         }
         let census = engine.census();
         prop_assert_eq!(census.in_flight(), 0);
         prop_assert_eq!(census.check(), Ok(()));
-        prop_assert!(out.windows(2).all(|pair| pair[0].at <= pair[1].at));
-        let lives = lives(&out);
+        prop_assert!(out.events.windows(2).all(|pair| pair[0].at <= pair[1].at));
+        let lives = lives(&out.events);
         prop_assert_eq!(lives.len() as u64, census.arrived);
         for life in lives.values() {
             prop_assert!(well_formed(life), "{life:?}");
@@ -236,7 +251,7 @@ proptest! {
         }
         let expected = run(&mut engine(17, 5, 2), &arrivals);
         let mut stepped = engine(17, 5, 2);
-        let mut out = Vec::new();
+        let mut out = Out::default();
         let mut now = 0;
         let mut steps = steps.into_iter();
         for (at, arrival) in arrivals {
@@ -251,7 +266,7 @@ proptest! {
             now = at;
         }
         stepped.advance(Micros(1_000_000), &mut out);
-        prop_assert_eq!(out, expected);
+        prop_assert_eq!(out.events, expected);
     }
 }
 
@@ -270,8 +285,8 @@ fn is_token(what: &Lifecycle) -> bool {
 fn well_formed(life: &[Lifecycle]) -> bool {
     use Lifecycle::{Admitted, Cancelled, Finished, FirstToken, Queued, Rejected, Tokens};
     match life {
-        [Rejected(_)] | [Queued, Cancelled] | [Queued, Admitted, Cancelled] => true,
-        [Queued, Admitted, FirstToken, tokens @ .., Finished(_) | Cancelled] => {
+        [Rejected(_)] | [Queued, Cancelled] | [Queued, Admitted { .. }, Cancelled] => true,
+        [Queued, Admitted { .. }, FirstToken, tokens @ .., Finished(_) | Cancelled] => {
             tokens.iter().all(|what| *what == Tokens(1))
         }
         _ => false,

@@ -1,0 +1,49 @@
+//! What an engine's own metrics would show at one moment.
+
+use crate::Census;
+
+/// The numbers that an engine's `/metrics` is made of. Counters are totals since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Requests that hold a slot.
+    pub running: u64,
+    /// Requests that wait.
+    pub waiting: u64,
+    /// KV blocks there are.
+    pub blocks_total: u64,
+    /// KV blocks that running requests hold.
+    pub blocks_used: u64,
+    /// Tokens of a block.
+    pub block_tokens: u32,
+    /// Prompt tokens looked up in the prefix cache.
+    pub prefix_queries: u64,
+    /// Of those, tokens found.
+    pub prefix_hits: u64,
+    /// Requests thrown out of the batch.
+    pub preemptions: u64,
+    /// Passes computed.
+    pub passes: u64,
+    /// Prompt tokens of the requests admitted.
+    pub prompt_tokens: u64,
+    /// Tokens that came out.
+    pub generation_tokens: u64,
+}
+
+impl Gauges {
+    /// What a census alone can say.
+    pub fn of(census: &Census) -> Self {
+        Self {
+            running: census.running,
+            waiting: census.waiting,
+            blocks_total: census.blocks_total,
+            blocks_used: census.blocks_used,
+            generation_tokens: census.tokens_emitted,
+            ..Self::default()
+        }
+    }
+
+    /// Share of the blocks that are used, 0 to 1; `None` if there are none.
+    pub fn cache_usage(&self) -> Option<f64> {
+        (self.blocks_total > 0).then(|| self.blocks_used as f64 / self.blocks_total as f64)
+    }
+}

@@ -1,0 +1,14 @@
+//! **What is in which cache, and what does it cost to move?**
+//!
+//! In: the [`Content`](tokmark_base::Content) of sequences, cut into blocks ([`Chain`]). Out: which blocks are where, which must go,
+//! what changed ([`KvEvent`]).
+//! Invariant: blocks used + free = total, always; the same commands give the same state on every machine.
+//! Start reading at [`hash`], then [`chain`](chain::Chain). One more cache is one file here.
+
+pub mod chain;
+pub mod event;
+pub mod hash;
+
+pub use chain::Chain;
+pub use event::{KvEvent, Tier};
+pub use hash::{LocalHash, SequenceHash};
