@@ -12,6 +12,7 @@ use std::process::ExitCode;
 mod docs;
 mod engine;
 mod fuzz;
+mod parity;
 mod proc;
 mod referee;
 mod selfbench;
@@ -53,6 +54,11 @@ const VERBS: &[Verb] = &[
         name: "referee",
         about: "run AIPerf and tokmark on one real engine and print both results",
         run: referee::run,
+    },
+    Verb {
+        name: "parity",
+        about: "[dynamo|vllm]: hold the simulated engines against Dynamo's replay and a real vLLM",
+        run: parity::run,
     },
 ];
 

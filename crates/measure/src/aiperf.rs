@@ -10,7 +10,7 @@ use tokmark_record::{FailureKind, Record, RunHeader};
 use crate::attempt::Scratch;
 use crate::catalogue::METRICS;
 use crate::failures::kind_name;
-use crate::metric::{Kind, Metric, Unit, Value};
+use crate::metric::{Kind, Metric, Pooled, Unit, Value};
 use crate::pool::Side;
 use crate::population::{Populations, Which};
 use crate::tally::Ranked;
@@ -164,8 +164,9 @@ pub fn record_metrics(record: &Record) -> Vec<RecordMetric> {
         match metric.kind {
             Kind::Latency(value) | Kind::Each(value) => value(&attempt).map(|v| RecordValue::One(shown(v))),
             Kind::Pooled(values) => {
-                let mut all = Vec::new();
-                values(&attempt, &mut |v| all.push(shown(v)));
+                let mut pooled = Pooled::default();
+                values(&attempt, &mut pooled);
+                let all: Vec<f64> = pooled.at().map(|at| at / metric.unit.divisor()).collect();
                 (!all.is_empty()).then_some(RecordValue::Many(all))
             }
             Kind::Started(_) | Kind::Total(_) => None,

@@ -46,10 +46,19 @@ impl Scratch {
     /// The record with its events.
     pub fn view<'a>(&'a mut self, record: &'a Record) -> Attempt<'a> {
         self.events.clear();
-        let events = record.reads.content_events();
-        self.events.extend(events.map(|e| Event { after: e.after.0, at: e.at.0 }));
-        self.tighten();
-        self.censor();
+        self.events.reserve(record.reads.0.len());
+        let (mut last, mut plain) = (i64::MIN, true);
+        record.reads.content_events().for_each(|event| {
+            let (after, at) = (event.after.0, event.at.0);
+            plain &= after == at && at >= last;
+            last = at;
+            self.events.push(Event { after, at });
+        });
+        // Points in order are what both would leave as they are.
+        if !plain {
+            self.tighten();
+            self.censor();
+        }
         Attempt { record, events: &self.events }
     }
 

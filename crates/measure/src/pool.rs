@@ -1,6 +1,6 @@
 //! All values of one metric, the exact ones apart from those known only as bounds.
 
-use crate::metric::{Grain, Value};
+use crate::metric::{Grain, Pooled, Value};
 use crate::tally::{Ranked, Tally};
 
 /// Which face of a bounded value is meant.
@@ -32,6 +32,17 @@ impl Pool {
             self.at.add(key(value.at, grain));
             self.worst.add(key(value.worst, grain));
             self.best.add(key(value.best, grain));
+        }
+    }
+
+    /// Adds the values that a pooled metric has of an attempt.
+    pub(crate) fn add_pooled(&mut self, values: &Pooled, grain: Grain) {
+        for n in values.whole() {
+            // A whole number is its own key.
+            self.exact.add(if grain == Grain::Whole { *n } else { key(*n as f64, grain) });
+        }
+        for value in values.mixed() {
+            self.add(*value, grain);
         }
     }
 

@@ -8,7 +8,7 @@ use tokmark_record::{Count, CountSource, FailureKind, Outcome, Record};
 use crate::attempt::{Attempt, Scratch};
 use crate::catalogue::METRICS;
 use crate::failures::{Failures, cut_message, kind_name};
-use crate::metric::{Grain, Kind, Totals};
+use crate::metric::{Grain, Kind, Pooled, Totals};
 use crate::pool::{Pool, Side};
 use crate::summary::{Censoring, FailureRow, TokenSources};
 use crate::sums::{Flow, Sums};
@@ -66,6 +66,8 @@ pub(crate) struct Populations {
     /// Attempts due before this are outside, if `--warmup auto` cut the start-up off; else every measured one is inside.
     due_from: Option<i64>,
     pools: Vec<[Pool; 3]>,
+    /// Room for the pooled values of one metric of one attempt.
+    pooled: Pooled,
     window: Sums,
     aiperf: Sums,
     flow: Flow,
@@ -103,6 +105,7 @@ impl Populations {
             frame,
             due_from,
             pools: METRICS.iter().map(|_| <[Pool; 3]>::default()).collect(),
+            pooled: Pooled::default(),
             window: Sums::default(),
             aiperf: Sums::default(),
             flow: Flow::default(),
@@ -226,7 +229,11 @@ impl Populations {
                         pool.add(value, grain);
                     }
                 }
-                Kind::Pooled(values) => values(a, &mut |value| pool.add(value, grain)),
+                Kind::Pooled(values) => {
+                    self.pooled.clear();
+                    values(a, &mut self.pooled);
+                    pool.add_pooled(&self.pooled, grain);
+                }
                 Kind::Started(_) | Kind::Total(_) => {}
             }
         }

@@ -61,7 +61,10 @@ impl Flow {
         let Some(last) = a.last().map(|e| e.at).or(end) else {
             return;
         };
-        let inside = a.events.iter().filter(|e| frame.contains(e.at)).count();
+        // Events never go back: with both ends inside all are.
+        let whole = [a.events.first(), a.events.last()].into_iter().flatten().all(|e| frame.contains(e.at));
+        let inside =
+            if whole { a.events.len() } else { a.events.iter().filter(|e| frame.contains(e.at)).count() };
         self.events += inside as u64;
         let first = a.first().map_or(last, |e| e.at);
         self.ended += u64::from(frame.contains(last));

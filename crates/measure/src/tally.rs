@@ -13,19 +13,39 @@ pub(crate) struct Tally {
     distinct: usize,
     total: u64,
     pending: Vec<u64>,
+    /// How often each small key came since the last merge, by the key itself; empty while there are few of any.
+    small: Vec<u64>,
 }
 
 /// Values collected before they are merged: enough to make merging rare, little enough not to matter.
 const PENDING: usize = 1024;
+/// From so many values on, small keys have a counter each …
+const MANY: u64 = 1 << 16;
+/// … if they are below this: a megabyte of counters, and gaps between tokens up to 131 ms in microseconds.
+const SMALL: u64 = 1 << 17;
 
 impl Tally {
     /// Adds one key.
+    #[inline]
     pub(crate) fn add(&mut self, key: u64) {
-        self.pending.push(key);
         self.total += 1;
+        if let Some(count) = usize::try_from(key).ok().and_then(|key| self.small.get_mut(key)) {
+            *count += 1;
+        } else {
+            self.add_large(key);
+        }
+    }
+
+    fn add_large(&mut self, key: u64) {
+        if key < SMALL && self.total > MANY {
+            self.small.resize((key as usize + 1).next_power_of_two(), 0);
+            self.small[key as usize] += 1;
+            return;
+        }
+        self.pending.push(key);
         // A share of what is packed keeps the total work proportional to n log n, and the buffer small beside it.
-        if self.pending.len() >= PENDING.max(self.distinct / 16) {
-            self.merge();
+        if self.pending.len() >= PENDING.max(self.distinct / 4) {
+            self.merge_pending();
         }
     }
 
@@ -36,36 +56,50 @@ impl Tally {
 
     /// Keys and counts, ascending.
     pub(crate) fn counts(&mut self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.merge();
+        self.merge_pending();
+        let small = std::mem::take(&mut self.small);
+        if !small.is_empty() {
+            self.merge((0..).zip(small).filter(|(_, n)| *n > 0), 0);
+        }
         Unpack { bytes: &self.packed, key: 0 }
     }
 
-    fn merge(&mut self) {
+    fn merge_pending(&mut self) {
         if self.pending.is_empty() {
             return;
         }
-        self.pending.sort_unstable();
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.sort_unstable();
+        self.merge(pending.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64)), pending.len());
+        pending.clear();
+        self.pending = pending;
+    }
+
+    /// Adds keys with counts, ascending, `about` so many.
+    fn merge(&mut self, counts: impl Iterator<Item = (u64, u64)>, about: usize) {
         let old = std::mem::take(&mut self.packed);
-        let mut out =
-            Pack { bytes: Vec::with_capacity(old.len() + self.pending.len() * 2), last: 0, distinct: 0 };
-        let mut left = Unpack { bytes: &old, key: 0 }.peekable();
-        let mut right = self.pending.chunk_by(|a, b| a == b).peekable();
-        loop {
-            let take = match (left.peek(), right.peek()) {
-                (None, None) => break,
-                (Some(_), None) => (true, false),
-                (None, Some(_)) => (false, true),
-                (Some((l, _)), Some(r)) => (*l <= r[0], r[0] <= *l),
-            };
-            let l = if take.0 { left.next() } else { None };
-            let r = if take.1 { right.next() } else { None };
-            let key = l.map_or_else(|| r.map_or(0, |r| r[0]), |(key, _)| key);
-            out.push(key, l.map_or(0, |(_, n)| n) + r.map_or(0, |r| r.len() as u64));
+        let mut out = Pack { bytes: Vec::with_capacity(old.len() + about * 2), last: 0, distinct: 0 };
+        let mut left = Unpack { bytes: &old, key: 0 };
+        let mut kept = left.next();
+        for (key, count) in counts {
+            let mut count = count;
+            while let Some((before, n)) = kept.filter(|(before, _)| *before <= key) {
+                if before == key {
+                    count += n;
+                } else {
+                    out.push(before, n);
+                }
+                kept = left.next();
+            }
+            out.push(key, count);
+        }
+        while let Some((key, n)) = kept {
+            out.push(key, n);
+            kept = left.next();
         }
         self.distinct = out.distinct;
         self.packed = out.bytes;
         self.packed.shrink_to_fit();
-        self.pending.clear();
     }
 }
 
@@ -96,8 +130,14 @@ struct Unpack<'a> {
 
 impl Unpack<'_> {
     fn number(&mut self) -> Option<u64> {
-        let mut n = 0;
-        let mut shift = 0;
+        // Most differences and nearly all counts are one byte.
+        let (&first, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        let mut n = u64::from(first & 0x7f);
+        if first < 0x80 {
+            return Some(n);
+        }
+        let mut shift = 7;
         loop {
             let (&byte, rest) = self.bytes.split_first()?;
             self.bytes = rest;
@@ -221,6 +261,8 @@ impl Ranked {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -262,13 +304,37 @@ mod tests {
         }
     }
 
+    /// From some number of values on, small keys are counted one by one; asking in between changes nothing.
+    #[test]
+    fn small_keys_among_many_are_counted_as_before() {
+        let mut tally = Tally::default();
+        let mut want = BTreeMap::new();
+        for i in 0..3 * MANY {
+            let mixed = i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            // Around the limit, often the same, and far beyond it.
+            let key = match i % 4 {
+                0 => mixed % 300,
+                1 => mixed % (2 * SMALL),
+                2 => [SMALL - 1, SMALL, 0][mixed as usize % 3],
+                _ => mixed << 20,
+            };
+            tally.add(key);
+            *want.entry(key).or_insert(0) += 1;
+            if i % 50_000 == 49_999 {
+                assert!(tally.counts().eq(want.clone()), "after {i}");
+            }
+        }
+        assert!(tally.counts().eq(want));
+        assert_eq!(tally.len(), 3 * MANY);
+    }
+
     #[test]
     fn a_million_values_take_little_room() {
         let mut tally = Tally::default();
         for i in 0..200_000_u64 {
             tally.add(i.wrapping_mul(2_654_435_761) % 60_000_000);
         }
-        tally.merge();
+        assert_eq!(tally.counts().count(), 200_000);
         assert!(tally.packed.len() <= 200_000 * 4, "{} bytes", tally.packed.len());
     }
 }

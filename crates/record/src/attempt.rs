@@ -51,9 +51,6 @@ pub struct Record {
     /// Whether the reply was a stream of events.
     #[serde(default)]
     pub streamed: bool,
-    /// The reads that completed at least one event.
-    #[serde(default, skip_serializing_if = "Reads::is_empty")]
-    pub reads: Reads,
     /// Ordinal among the content events of the first one that is not reasoning; `None` if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_output: Option<u32>,
@@ -86,6 +83,9 @@ pub struct Record {
     pub bytes_received: u64,
     /// How it ended.
     pub outcome: Outcome,
+    /// The reads that completed at least one event. Last in a line, because they are long: [`crate::file`] rests on it.
+    #[serde(default, skip_serializing_if = "Reads::is_empty")]
+    pub reads: Reads,
     /// The reply's text, kept only until a thread off the wire has counted its tokens. Never written.
     #[serde(skip)]
     pub text: Option<ReplyText>,

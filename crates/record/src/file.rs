@@ -8,6 +8,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::{Reads, Record};
+
 /// Level 1: the records of a stream shrink fivefold and cost less CPU than writing them plain.
 const LEVEL: i32 = 1;
 
@@ -15,17 +17,38 @@ const LEVEL: i32 = 1;
 pub struct LineWriter<W: Write> {
     out: W,
     pending: Vec<u8>,
+    /// Made with the first frame, kept for the others: its tables cost more than a small frame.
+    compressor: Option<zstd::bulk::Compressor<'static>>,
+    /// The last frame, for its memory.
+    frame: Vec<u8>,
 }
 
 impl<W: Write> LineWriter<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        Self { out, pending: Vec::new() }
+        Self { out, pending: Vec::new(), compressor: None, frame: Vec::new() }
     }
 
     /// Adds a line to the open frame.
     pub fn line(&mut self, value: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.pending, value)?;
+        self.pending.push(b'\n');
+        Ok(())
+    }
+
+    /// Adds a record to the open frame: the same bytes as [`LineWriter::line`], sooner. The record is as it was afterwards.
+    pub fn record(&mut self, record: &mut Record) -> io::Result<()> {
+        // Without reads the record ends where they belong: they are its last field.
+        let reads = std::mem::take(&mut record.reads);
+        let written = serde_json::to_writer(&mut self.pending, record);
+        record.reads = reads;
+        written?;
+        if !record.reads.is_empty() {
+            self.pending.pop();
+            self.pending.extend_from_slice(READS);
+            record.reads.append_text(&mut self.pending);
+            self.pending.push(b'}');
+        }
         self.pending.push(b'\n');
         Ok(())
     }
@@ -40,9 +63,15 @@ impl<W: Write> LineWriter<W> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let frame = zstd::bulk::compress(&self.pending, LEVEL)?;
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(zstd::bulk::Compressor::new(LEVEL)?),
+        };
+        self.frame.clear();
+        self.frame.reserve(zstd::zstd_safe::compress_bound(self.pending.len()));
+        compressor.compress_to_buffer(&self.pending, &mut self.frame)?;
         self.pending.clear();
-        self.out.write_all(&frame)?;
+        self.out.write_all(&self.frame)?;
         self.out.flush()
     }
 
@@ -52,6 +81,9 @@ impl<W: Write> LineWriter<W> {
         Ok(self.out)
     }
 }
+
+/// Before the reads, in a line.
+const READS: &[u8] = b",\"reads\":";
 
 /// Why a line could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -80,13 +112,18 @@ pub struct LineReader<'a, R: Read> {
     text: Vec<u8>,
     number: u64,
     truncated: bool,
+    /// Reads of the last record: the next one has likely as many.
+    likely_reads: usize,
 }
+
+/// What the decompressor gives at a time: as much as it holds, or each piece is copied twice.
+const BUFFER: usize = 128 << 10;
 
 impl<R: Read> LineReader<'_, R> {
     /// Reads from `input`.
     pub fn new(input: R) -> io::Result<Self> {
-        let lines = BufReader::new(zstd::Decoder::new(input)?);
-        Ok(Self { lines, text: Vec::new(), number: 0, truncated: false })
+        let lines = BufReader::with_capacity(BUFFER, zstd::Decoder::new(input)?);
+        Ok(Self { lines, text: Vec::new(), number: 0, truncated: false, likely_reads: 0 })
     }
 
     /// Whether the file ended in the middle of a frame or line.
@@ -96,6 +133,24 @@ impl<R: Read> LineReader<'_, R> {
 
     /// The next value; `None` at the end.
     pub fn next_value<T: DeserializeOwned>(&mut self) -> Option<Result<T, LineError>> {
+        self.next_with(|reader| serde_json::from_slice(&reader.text))
+    }
+
+    /// The next record: what [`LineReader::next_value`] gives, sooner.
+    pub fn next_record(&mut self) -> Option<Result<Record, LineError>> {
+        self.next_with(|reader| match plain_record(&mut reader.text, reader.likely_reads) {
+            Some(record) => {
+                reader.likely_reads = record.reads.0.len();
+                Ok(record)
+            }
+            None => serde_json::from_slice(&reader.text),
+        })
+    }
+
+    fn next_with<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> serde_json::Result<T>,
+    ) -> Option<Result<T, LineError>> {
         self.text.clear();
         self.number += 1;
         let line = self.number;
@@ -105,9 +160,7 @@ impl<R: Read> LineReader<'_, R> {
                 self.truncated = true;
                 None
             }
-            Ok(_) => {
-                Some(serde_json::from_slice(&self.text).map_err(|source| LineError::Json { line, source }))
-            }
+            Ok(_) => Some(parse(self).map_err(|source| LineError::Json { line, source })),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
                 self.truncated = true;
                 None
@@ -117,49 +170,24 @@ impl<R: Read> LineReader<'_, R> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Outcome, Record};
-
-    fn record(attempt: u64) -> Record {
-        Record { attempt, outcome: Outcome::Success, ..Record::default() }
+/// A line as [`LineWriter::record`] writes it: everything else, then the reads. `None`, and the line as it was, if it has another
+/// form.
+///
+/// What stands before the reads must be a record when it is closed there, and nothing but one brace may follow them: then
+/// they are the record's own, and the line is valid JSON.
+fn plain_record(line: &mut [u8], likely_reads: usize) -> Option<Record> {
+    let start = memchr::memmem::find(line, READS)?;
+    let (reads, len) = Reads::parse_text(&line[start + READS.len()..], likely_reads)?;
+    if line[start + READS.len() + len..] != *b"}\n" {
+        return None;
     }
-
-    fn read_all(bytes: &[u8]) -> (Vec<u64>, bool) {
-        let mut reader = LineReader::new(bytes).unwrap();
-        let mut seen = Vec::new();
-        while let Some(r) = reader.next_value::<Record>() {
-            seen.push(r.unwrap().attempt);
-        }
-        (seen, reader.truncated())
-    }
-
-    #[test]
-    fn a_kill_loses_at_most_the_open_frame() {
-        let mut w = LineWriter::new(Vec::new());
-        (0..10).for_each(|i| w.line(&record(i)).unwrap());
-        w.seal().unwrap();
-        (10..20).for_each(|i| w.line(&record(i)).unwrap());
-        let whole = w.finish().unwrap();
-        assert_eq!(read_all(&whole), ((0..20).collect(), false));
-        for cut in 1..whole.len() {
-            let (seen, _) = read_all(&whole[..cut]);
-            assert_eq!(seen, (0..seen.len() as u64).collect::<Vec<_>>(), "cut at {cut}");
-        }
-        let (seen, truncated) = read_all(&whole[..whole.len() - 1]);
-        assert!(seen.len() >= 10 && truncated);
-    }
-
-    #[test]
-    fn an_unknown_key_names_its_line() {
-        let mut w = LineWriter::new(Vec::new());
-        w.line(&record(0)).unwrap();
-        w.line(&serde_json::json!({"attempt": 1, "colour": "red"})).unwrap();
-        let bytes = w.finish().unwrap();
-        let mut reader = LineReader::new(&bytes[..]).unwrap();
-        reader.next_value::<Record>().unwrap().unwrap();
-        let err = reader.next_value::<Record>().unwrap().unwrap_err().to_string();
-        assert!(err.starts_with("line 2:") && err.contains("colour"), "{err}");
-    }
+    line[start] = b'}';
+    // As a text, so that its bytes are looked at once and not word by word.
+    let record = str::from_utf8(&line[..=start]).ok().and_then(|head| serde_json::from_str(head).ok());
+    line[start] = READS[0];
+    let record = record.filter(|record: &Record| record.reads.is_empty())?;
+    Some(Record { reads, ..record })
 }
+
+#[cfg(test)]
+mod tests;

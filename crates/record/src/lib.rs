@@ -4,9 +4,11 @@
 //! self-contained zstd frames.
 //! Invariant: a record holds facts only (stamps, counts, status), never a derived number; what is unknown is `None`.
 //! Start reading at [`attempt::Record`]; [`reads::Reads`] is where an event becomes an interval.
+//! Beside the facts of a run, [`catalogue`] keeps as data which metrics the servers expose.
 //! One more fact is one optional field in `attempt.rs` (old files read on: a missing field is `None`).
 
 pub mod attempt;
+pub mod catalogue;
 pub mod file;
 pub mod header;
 pub mod reads;
@@ -16,6 +18,7 @@ pub mod sink;
 pub use attempt::{
     Asked, Connect, Count, CountSource, Cut, Failure, FailureKind, Outcome, Record, ReplyText, Usage,
 };
+pub use catalogue::{Catalogue, Exposition, Server};
 pub use header::RunHeader;
 pub use reads::{ContentEvent, Read, Reads};
 pub use sample::Sample;

@@ -3,6 +3,11 @@
 //! A read is kept if it completed an event. The kernel stamps a read with the arrival of its last segment, so every event of a
 //! read had arrived at that stamp (without one: at the user's), and none before the socket was last known empty (`open`). An
 //! event whose last byte ends a draining read arrived at the kernel's stamp, exactly.
+//!
+//! How they lie in a file is said once, by [`Columns`]; [`text`] writes and reads the same bytes without going through serde,
+//! because these arrays are nearly all of a record.
+
+mod text;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -51,12 +56,23 @@ impl Reads {
     pub fn content_events(&self) -> impl Iterator<Item = ContentEvent> + '_ {
         self.0.iter().flat_map(|read| {
             let at = read.kernel.unwrap_or(read.user);
+            let wide = ContentEvent { after: read.open.min(at), at };
             let exact = read.tail && read.kernel.is_some();
-            (1..=read.content).map(move |n| {
-                let after = if exact && n == read.content { at } else { read.open.min(at) };
-                ContentEvent { after, at }
-            })
+            let last = if exact { ContentEvent { after: at, at } } else { wide };
+            let others = (1..read.content).map(move |_| wide);
+            others.chain((read.content > 0).then_some(last))
         })
+    }
+
+    /// Adds them to `out` as they lie in a file.
+    pub(crate) fn append_text(&self, out: &mut Vec<u8>) {
+        text::append(self, out);
+    }
+
+    /// What [`Reads::append_text`] wrote at the start of `text`, and how long it is; `None` if it has another form. Room for
+    /// `likely` reads is made at once.
+    pub(crate) fn parse_text(text: &[u8], likely: usize) -> Option<(Self, usize)> {
+        text::parse(text, likely)
     }
 
     /// Number of content events.
@@ -66,13 +82,20 @@ impl Reads {
 }
 
 /// How [`Reads`] lie in a file: `user_us` as differences (the first from 0), `lag_us` = user − kernel (−1: no kernel
-/// stamp), `open_us` = user − open. An array whose every element is 1 is left out.
+/// stamp), `open_us` = user − open.
+///
+/// An array is left out where all its elements are what they are by nature: 0 in `lag_us`, `open_us` and `bytes`, 1 in
+/// `events`, `content` and `tail`. So a simulated token, which is read the moment it comes, is one number. Files in which the
+/// first three are always there (written before they could be left out) read on.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Columns {
     user_us: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lag_us: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     open_us: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     bytes: Vec<u32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     events: Vec<u32>,
@@ -82,32 +105,37 @@ struct Columns {
     tail: Vec<u8>,
 }
 
-fn unless_all_one<T: Copy + PartialEq + From<u8>>(values: Vec<T>) -> Vec<T> {
-    if values.iter().all(|v| *v == T::from(1)) { Vec::new() } else { values }
+/// The column, or nothing where all its elements are `natural`.
+fn unless_all<T: Copy + PartialEq>(natural: T, values: impl Iterator<Item = T> + Clone) -> Vec<T> {
+    if values.clone().all(|v| v == natural) { Vec::new() } else { values.collect() }
+}
+
+impl Read {
+    /// User − kernel, −1 without a kernel stamp. A kernel stamp after the user's is clock-mapping noise of a microsecond or two:
+    /// it is kept as lag 0.
+    fn lag_us(&self) -> i64 {
+        self.kernel.map_or(-1, |kernel| (self.user - kernel).0.max(0))
+    }
+
+    /// User − open.
+    fn open_us(&self) -> i64 {
+        (self.user - self.open).0
+    }
 }
 
 impl Serialize for Reads {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut last = 0;
-        let user_us = self
-            .0
-            .iter()
-            .map(|r| {
-                let d = r.user.0 - last;
-                last = r.user.0;
-                d
-            })
-            .collect();
-        // A kernel stamp after the user's is clock-mapping noise of a microsecond or two: it is kept as lag 0.
-        let lag = |r: &Read| r.kernel.map_or(-1, |k| (r.user - k).0.max(0));
+        let user_us = self.0.iter().map(|r| r.user.0 - std::mem::replace(&mut last, r.user.0)).collect();
+        let reads = self.0.iter();
         Columns {
             user_us,
-            lag_us: self.0.iter().map(lag).collect(),
-            open_us: self.0.iter().map(|r| (r.user - r.open).0).collect(),
-            bytes: self.0.iter().map(|r| r.bytes).collect(),
-            events: unless_all_one(self.0.iter().map(|r| r.events).collect()),
-            content: unless_all_one(self.0.iter().map(|r| r.content).collect()),
-            tail: unless_all_one(self.0.iter().map(|r| u8::from(r.tail)).collect()),
+            lag_us: unless_all(0, reads.clone().map(Read::lag_us)),
+            open_us: unless_all(0, reads.clone().map(Read::open_us)),
+            bytes: unless_all(0, reads.clone().map(|r| r.bytes)),
+            events: unless_all(1, reads.clone().map(|r| r.events)),
+            content: unless_all(1, reads.clone().map(|r| r.content)),
+            tail: unless_all(1, reads.map(|r| u8::from(r.tail))),
         }
         .serialize(serializer)
     }
@@ -117,19 +145,21 @@ impl<'de> Deserialize<'de> for Reads {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let c = Columns::deserialize(deserializer)?;
         let n = c.user_us.len();
-        let optional = |len: usize| len == n || len == 0;
-        let same = c.lag_us.len() == n && c.open_us.len() == n && c.bytes.len() == n;
-        if !same || !optional(c.events.len()) || !optional(c.content.len()) || !optional(c.tail.len()) {
+        let fits = |len: usize| len == n || len == 0;
+        let lengths =
+            [c.lag_us.len(), c.open_us.len(), c.bytes.len(), c.events.len(), c.content.len(), c.tail.len()];
+        if !lengths.into_iter().all(fits) {
             return Err(D::Error::custom(format!("reads: arrays of different lengths (user_us has {n})")));
         }
         let mut user = 0_i64;
         let reads = (0..n).map(|i| {
             user = user.saturating_add(c.user_us[i]);
+            let lag = c.lag_us.get(i).copied().unwrap_or(0);
             Read {
                 user: Micros(user),
-                kernel: (c.lag_us[i] >= 0).then(|| Micros(user) - Micros(c.lag_us[i])),
-                open: Micros(user) - Micros(c.open_us[i]),
-                bytes: c.bytes[i],
+                kernel: (lag >= 0).then(|| Micros(user) - Micros(lag)),
+                open: Micros(user) - Micros(c.open_us.get(i).copied().unwrap_or(0)),
+                bytes: c.bytes.get(i).copied().unwrap_or(0),
                 events: c.events.get(i).copied().unwrap_or(1),
                 content: c.content.get(i).copied().unwrap_or(1),
                 tail: c.tail.get(i).copied().unwrap_or(1) != 0,
@@ -140,43 +170,4 @@ impl<'de> Deserialize<'de> for Reads {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(user: i64, kernel: Option<i64>, open: i64, content: u32, tail: bool) -> Read {
-        let kernel = kernel.map(Micros);
-        Read {
-            user: Micros(user),
-            kernel,
-            open: Micros(open),
-            bytes: 200,
-            events: content.max(1),
-            content,
-            tail,
-        }
-    }
-
-    #[test]
-    fn the_kernel_stamp_belongs_to_the_event_that_ends_a_draining_read() {
-        let reads =
-            Reads(vec![read(1_000, Some(950), 400, 2, true), read(2_000, Some(1_900), 1_000, 1, false)]);
-        let events: Vec<_> = reads.content_events().map(|e| (e.after.0, e.at.0)).collect();
-        assert_eq!(events, [(400, 950), (950, 950), (1_000, 1_900)]);
-    }
-
-    #[test]
-    fn round_trip_and_size() {
-        let reads =
-            (0..64).map(|i| read(10_000 * (i + 10) + i, Some(10_000 * (i + 10)), 10_000 * (i + 9), 1, true));
-        let reads = Reads(reads.collect());
-        let text = serde_json::to_string(&reads).unwrap();
-        assert_eq!(serde_json::from_str::<Reads>(&text).unwrap(), reads);
-        assert!(text.len() <= 1_500, "{} bytes for 64 events", text.len());
-    }
-
-    #[test]
-    fn arrays_of_different_lengths_are_refused() {
-        let text = r#"{"user_us":[1,2],"lag_us":[0],"open_us":[1,1],"bytes":[1,1]}"#;
-        assert!(serde_json::from_str::<Reads>(text).unwrap_err().to_string().contains("different lengths"));
-    }
-}
+mod tests;

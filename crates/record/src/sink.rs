@@ -2,7 +2,8 @@
 
 use crate::{Record, Sample};
 
-/// Takes records and samples from a driver. Must not block: the caller is on the wire's time.
+/// Takes records and samples from a driver. Must not block: the caller is on the wire's time. A driver in virtual time has no
+/// wire, and may be given a sink that waits rather than drops.
 pub trait Sink: Send {
     /// Takes a record; `false` if it had to be dropped (the queue was full), which is counted as lost and never hidden.
     fn record(&mut self, record: Record) -> bool;

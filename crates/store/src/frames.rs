@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 
 use serde::Serialize;
+use tokmark_record::Record;
 use tokmark_record::file::LineWriter;
 
 use crate::StoreError;
@@ -54,12 +55,21 @@ impl Frames {
 
     /// Adds a line to the open frame.
     pub(crate) fn line(&mut self, value: &impl Serialize) {
+        self.add(|lines| lines.line(value));
+    }
+
+    /// Adds a record to the open frame.
+    pub(crate) fn record(&mut self, record: &mut Record) {
+        self.add(|lines| lines.record(record));
+    }
+
+    fn add(&mut self, line: impl FnOnce(&mut LineWriter<File>) -> std::io::Result<()>) {
         let Some(lines) = &mut self.lines else {
             self.end.unwritten += 1;
             return;
         };
         self.pending_lines += 1;
-        if let Err(e) = lines.line(value) {
+        if let Err(e) = line(lines) {
             self.fail(e);
         }
     }

@@ -6,13 +6,15 @@
 //! no disk error blocks or ends a run; no secret gets into a file.
 //! Start reading at [`layout`] (names and the check before the first request), then [`writer`] (the writing thread),
 //! [`publish`] (every other file), [`open`] (reading back) and [`rebuild`] (analysing what is on disk).
-//! One more file that others read is one file in `export/` and one method in [`publish`].
+//! One more file that others read is one file in `export/` and one method in [`publish`]; one more kind of file to read is one
+//! module in [`import`].
 
 mod disk;
 pub mod error;
 pub mod export;
 mod frames;
 mod header;
+pub mod import;
 pub mod layout;
 pub mod open;
 pub mod publish;

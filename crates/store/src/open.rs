@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use tokmark_base::Micros;
 use tokmark_measure::Summary;
-use tokmark_record::file::LineReader;
+use tokmark_record::file::{LineError, LineReader};
 use tokmark_record::{Record, RunHeader, Sample};
 
 use crate::StoreError;
@@ -145,7 +144,7 @@ fn natural(path: &Path) -> (String, u64, String) {
 /// The lines of one file. A frame cut off by a kill ends them; [`Lines::truncated`] tells.
 pub struct Lines<T> {
     path: PathBuf,
-    reader: Option<LineReader<'static, BufReader<File>>>,
+    reader: Option<LineReader<'static, File>>,
     failed: bool,
     kind: std::marker::PhantomData<T>,
 }
@@ -155,7 +154,7 @@ impl<T> Lines<T> {
         let opened = File::open(&path).and_then(|file| {
             // An empty file is a run killed within its first second.
             let empty = file.metadata()?.len() == 0;
-            if empty { Ok(None) } else { LineReader::new(BufReader::new(file)).map(Some) }
+            if empty { Ok(None) } else { LineReader::new(file).map(Some) }
         });
         let reader = match opened {
             Ok(reader) => reader,
@@ -172,17 +171,35 @@ impl<T> Lines<T> {
     }
 }
 
-impl<T: DeserializeOwned> Iterator for Lines<T> {
+impl<T: Line> Iterator for Lines<T> {
     type Item = Result<T, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
             return None;
         }
-        let next = self.reader.as_mut()?.next_value()?;
+        let next = T::next(self.reader.as_mut()?)?;
         Some(next.map_err(|source| {
             self.failed = true;
             StoreError::Line { path: self.path.clone(), source }
         }))
+    }
+}
+
+/// What a line may hold.
+pub trait Line: Sized {
+    /// The next one; `None` at the end.
+    fn next<R: Read>(reader: &mut LineReader<'_, R>) -> Option<Result<Self, LineError>>;
+}
+
+impl Line for Record {
+    fn next<R: Read>(reader: &mut LineReader<'_, R>) -> Option<Result<Self, LineError>> {
+        reader.next_record()
+    }
+}
+
+impl Line for Sample {
+    fn next<R: Read>(reader: &mut LineReader<'_, R>) -> Option<Result<Self, LineError>> {
+        reader.next_value()
     }
 }

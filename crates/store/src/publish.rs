@@ -100,13 +100,23 @@ impl<'a> Publisher<'a> {
         records: impl Iterator<Item = Result<Record, StoreError>>,
     ) -> Result<PathBuf, StoreError> {
         let mut unread = None;
+        let warmups = aiperf_jsonl::warmups(header);
+        let mut text = Vec::new();
         let published = publish_with(self.dir, AIPERF_JSONL, |out| {
             for record in records {
                 match record {
                     Ok(record) => {
-                        let line = aiperf_jsonl::line(&record, header, &record_metrics(&record));
-                        serde_json::to_writer(&mut *out, &masked(line, self.secrets))?;
-                        out.write_all(b"\n")?;
+                        let metrics = record_metrics(&record);
+                        let line = aiperf_jsonl::Line::new(&record, warmups, header, &metrics);
+                        text.clear();
+                        if self.secrets.is_empty() {
+                            serde_json::to_writer(&mut text, &line)?;
+                        } else {
+                            let line = serde_json::to_value(&line)?;
+                            serde_json::to_writer(&mut text, &masked(line, self.secrets))?;
+                        }
+                        text.push(b'\n');
+                        out.write_all(&text)?;
                     }
                     Err(e) => {
                         unread = Some(e);

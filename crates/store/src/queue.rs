@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::Thread;
+use std::time::Duration;
 
 use tokmark_record::{Record, Sample, Sink};
 
@@ -14,9 +16,19 @@ pub struct QueueSink {
     samples: SyncSender<Sample>,
     shared: Arc<Shared>,
     thread: Thread,
+    /// Whether it waits for room instead of dropping.
+    waits: bool,
 }
 
 impl QueueSink {
+    /// The same sink for a driver that has no wire to protect (virtual time): where the queue is full, a record waits until half
+    /// of it is written, and none is lost while the writing thread lives. The halves keep two threads that share a core from
+    /// taking turns at every record. A clone of it waits too. [`crate::writer::VIRTUAL_TIME_CAPACITY`] is enough room.
+    #[must_use]
+    pub fn waiting(self) -> Self {
+        Self { waits: true, ..self }
+    }
+
     /// The queue's own numbers, for the client-health series.
     pub fn gauge(&self) -> QueueGauge {
         QueueGauge(Arc::clone(&self.shared))
@@ -27,7 +39,7 @@ impl Sink for QueueSink {
     fn record(&mut self, record: Record) -> bool {
         // Counted before it is sent: the other side takes one off for each it receives.
         let length = self.shared.queued.fetch_add(1, Relaxed) + 1;
-        let taken = self.records.try_send(Box::new(record)).is_ok();
+        let taken = self.send(Box::new(record));
         if !taken {
             self.shared.queued.fetch_sub(1, Relaxed);
             self.shared.lost_records.fetch_add(1, Relaxed);
@@ -40,6 +52,9 @@ impl Sink for QueueSink {
     }
 
     fn room(&self) -> usize {
+        if self.waits {
+            return usize::MAX;
+        }
         // Half the queue stays free for what cannot wait.
         (self.shared.capacity / 2).saturating_sub(self.shared.queued.load(Relaxed))
     }
@@ -50,6 +65,23 @@ impl Sink for QueueSink {
             self.shared.lost_samples.fetch_add(1, Relaxed);
         }
         taken
+    }
+}
+
+impl QueueSink {
+    fn send(&self, record: Box<Record>) -> bool {
+        let mut sent = self.records.try_send(record);
+        while self.waits
+            && let Err(TrySendError::Full(record)) = sent
+        {
+            // What waits out here is not in the queue.
+            self.shared.queued.fetch_sub(1, Relaxed);
+            self.thread.unpark();
+            self.shared.wait_for_room();
+            self.shared.queued.fetch_add(1, Relaxed);
+            sent = self.records.try_send(record);
+        }
+        sent.is_ok()
     }
 }
 
@@ -109,7 +141,7 @@ pub(crate) fn queue(capacity: usize) -> (Senders, Receivers, Arc<Shared>) {
 impl Senders {
     /// A sink that wakes `thread`.
     pub(crate) fn sink(self, shared: Arc<Shared>, thread: Thread) -> QueueSink {
-        QueueSink { records: self.records, samples: self.samples, shared, thread }
+        QueueSink { records: self.records, samples: self.samples, shared, thread, waits: false }
     }
 }
 
@@ -122,7 +154,37 @@ pub(crate) struct Shared {
     pub(crate) lost_samples: AtomicU64,
     pub(crate) recorded: AtomicU64,
     pub(crate) closing: AtomicBool,
+    /// Sinks that wait for room.
+    waiting: Mutex<u32>,
+    room: Condvar,
 }
+
+impl Shared {
+    /// The writing thread took a record off.
+    pub(crate) fn taken(&self) {
+        let left = self.queued.fetch_sub(1, Relaxed).wrapping_sub(1);
+        // Each crossing downwards is seen once. The lock orders it: whoever waits has seen the crossing or is woken by it.
+        if left == self.capacity / 2 {
+            let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if *waiting > 0 {
+                self.room.notify_all();
+            }
+        }
+    }
+
+    /// Until half the queue is free, or it is time to look whether anybody still takes records.
+    fn wait_for_room(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        *waiting += 1;
+        let full = |_: &mut u32| self.queued.load(Relaxed) > self.capacity / 2;
+        let waited = self.room.wait_timeout_while(waiting, LOOK_AGAIN, full);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *waiting -= 1;
+    }
+}
+
+/// A writing thread that died wakes nobody.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// One second of samples of a thousand sources, or a quarter of an hour of one.
 const SAMPLE_CAPACITY: usize = 1_024;

@@ -4,7 +4,7 @@
 //! `m` gaps of such a group add up to at most its width `W`, so its `k`-th largest gap is at most `W / k`: those are its
 //! upper bounds. A stall followed by a burst shows as a stall, and the burst's zeros never pull a percentile down.
 
-use super::{Attempt, Better, Event, Kind, Metric, Unit, Value};
+use super::{Attempt, Better, Event, Kind, Metric, Pooled, Unit, Value};
 
 /// See the module.
 pub const METRIC: Metric = Metric {
@@ -19,14 +19,18 @@ pub const METRIC: Metric = Metric {
     kind: Kind::Pooled(values),
 };
 
-fn values(a: &Attempt<'_>, add: &mut dyn FnMut(Value)) {
+fn values(a: &Attempt<'_>, out: &mut Pooled) {
     if !a.record.streamed {
         return;
+    }
+    if !a.events.iter().any(|event| event.censored()) {
+        // Every group is a pair.
+        return out.exact(a.events.windows(2).map(|pair| pair[1].at - pair[0].at));
     }
     let mut start = 0;
     while start + 1 < a.events.len() {
         let end = group_end(a.events, start);
-        group(&a.events[start..=end], add);
+        group(&a.events[start..=end], out);
         start = end;
     }
 }
@@ -54,16 +58,16 @@ fn group_end(events: &[Event], start: usize) -> usize {
 }
 
 /// The gaps between the events of one group.
-fn group(events: &[Event], add: &mut dyn FnMut(Value)) {
+fn group(events: &[Event], out: &mut Pooled) {
     let gaps = events.len() - 1;
     let (first, last) = (events[0], events[gaps]);
     if gaps == 1 {
-        return add(Value::between(first, last));
+        return out.add(Value::between(first, last));
     }
     let whole = Value::between(first, last);
     for (k, pair) in events.windows(2).enumerate() {
         // Rounded outwards: bounds stay bounds in whole microseconds.
-        add(Value {
+        out.add(Value {
             at: (pair[1].at - pair[0].at) as f64,
             worst: (whole.worst / (k + 1) as f64).ceil(),
             best: if k == 0 { (whole.best / gaps as f64).floor() } else { 0.0 },
@@ -81,9 +85,10 @@ mod tests {
         let record = Record { streamed: true, ..Record::default() };
         let events: Vec<_> = events.iter().map(|&(after, at)| Event { after, at }).collect();
         let attempt = Attempt { record: &record, events: &events };
-        let mut seen = Vec::new();
-        values(&attempt, &mut |v| seen.push((v.at, v.worst, v.best)));
-        seen
+        let mut seen = Pooled::default();
+        values(&attempt, &mut seen);
+        let whole = seen.whole().iter().map(|n| Value::exact(*n as f64));
+        whole.chain(seen.mixed().iter().copied()).map(|v| (v.at, v.worst, v.best)).collect()
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub enum Kind {
     /// One value per started attempt, however it ended (client health).
     Started(fn(&Attempt<'_>) -> Option<Value>),
     /// Several values per successful attempt, pooled.
-    Pooled(fn(&Attempt<'_>, &mut dyn FnMut(Value))),
+    Pooled(fn(&Attempt<'_>, &mut Pooled)),
     /// One number of a population.
     Total(fn(&Totals) -> Option<f64>),
 }
@@ -230,6 +230,55 @@ impl Value {
 
     fn map(self, f: impl Fn(f64) -> f64) -> Self {
         Self { at: f(self.at), worst: f(self.worst), best: f(self.best) }
+    }
+}
+
+/// What a pooled metric says of one attempt: its values, in order. Nearly always all of them are exact and whole, and millions
+/// of them then take no detour through fractions.
+#[derive(Clone, Debug, Default)]
+pub struct Pooled {
+    /// Exact, whole values, never negative …
+    whole: Vec<u64>,
+    /// … or values of any kind: one of the two is empty.
+    mixed: Vec<Value>,
+}
+
+impl Pooled {
+    /// Adds exact whole values (microseconds, tokens); a negative one is 0.
+    pub fn exact(&mut self, values: impl Iterator<Item = i64>) {
+        let values = values.map(|n| n.max(0) as u64);
+        if self.mixed.is_empty() {
+            self.whole.extend(values);
+        } else {
+            self.mixed.extend(values.map(|n| Value::exact(n as f64)));
+        }
+    }
+
+    /// Adds a value.
+    pub fn add(&mut self, value: Value) {
+        self.mixed.extend(self.whole.drain(..).map(|n| Value::exact(n as f64)));
+        self.mixed.push(value);
+    }
+
+    /// The whole values; none if any value is of another kind.
+    pub(crate) fn whole(&self) -> &[u64] {
+        &self.whole
+    }
+
+    /// The values, if any is of another kind than exact and whole.
+    pub(crate) fn mixed(&self) -> &[Value] {
+        &self.mixed
+    }
+
+    /// The values by their stamps.
+    pub(crate) fn at(&self) -> impl Iterator<Item = f64> + '_ {
+        self.whole.iter().map(|n| *n as f64).chain(self.mixed.iter().map(|v| v.at))
+    }
+
+    /// Makes room for the next attempt.
+    pub(crate) fn clear(&mut self) {
+        self.whole.clear();
+        self.mixed.clear();
     }
 }
 

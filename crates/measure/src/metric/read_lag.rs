@@ -1,6 +1,8 @@
 //! **read_lag** = user stamp − kernel receive stamp, pooled over reads.
 
-use super::{Attempt, Better, Kind, Metric, Unit, Value};
+use tokmark_record::Read;
+
+use super::{Attempt, Better, Kind, Metric, Pooled, Unit};
 
 /// See the module.
 pub const METRIC: Metric = Metric {
@@ -15,10 +17,7 @@ pub const METRIC: Metric = Metric {
     kind: Kind::Pooled(values),
 };
 
-fn values(a: &Attempt<'_>, add: &mut dyn FnMut(Value)) {
-    for read in &a.record.reads.0 {
-        if let Some(kernel) = read.kernel {
-            add(Value::exact((read.user - kernel).0.max(0) as f64));
-        }
-    }
+fn values(a: &Attempt<'_>, out: &mut Pooled) {
+    let lag = |read: &Read| read.kernel.map(|kernel| (read.user - kernel).0);
+    out.exact(a.record.reads.0.iter().filter_map(lag));
 }

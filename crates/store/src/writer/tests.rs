@@ -81,6 +81,41 @@ fn a_full_queue_loses_and_counts_and_never_blocks() {
 }
 
 #[test]
+fn a_waiting_sink_loses_nothing_however_small_the_queue() {
+    for capacity in [1, 2, 3, 16] {
+        let dir = tempfile::tempdir().unwrap();
+        let (sink, writer) = start(dir.path(), Options { capacity, ..Options::default() }).unwrap();
+        let mut sink = sink.waiting();
+        assert_eq!(sink.room(), usize::MAX);
+        let gauge = sink.gauge();
+        // A clone on a thread of its own waits too.
+        let mut other = sink.clone();
+        let odd = thread::spawn(move || (0..500).all(|i| other.record(record(2 * i + 1))));
+        assert!((0..500).all(|i| sink.record(record(2 * i))));
+        assert!(odd.join().unwrap());
+        let written = writer.finish().unwrap();
+        assert_eq!((written.records, written.lost_records, gauge.len()), (1_000, 0, 0), "{capacity}");
+        let (even, odd): (Vec<u64>, Vec<u64>) =
+            records(dir.path()).iter().map(|r| r.attempt).partition(|attempt| attempt % 2 == 0);
+        assert!(even.into_iter().eq((0..500).map(|i| 2 * i)), "each sink's own order is kept");
+        assert!(odd.into_iter().eq((0..500).map(|i| 2 * i + 1)));
+    }
+}
+
+#[test]
+fn a_waiting_sink_does_not_wait_for_a_thread_that_died() {
+    let dir = tempfile::tempdir().unwrap();
+    let hook: Hook = Box::new(|_| panic!("on purpose"));
+    let (sink, writer) = start(dir.path(), Options { capacity: 2, hook, ..Options::default() }).unwrap();
+    let mut sink = sink.waiting();
+    assert!(
+        (0..100).any(|attempt| !sink.record(record(attempt))),
+        "somebody has to say that nothing is taken"
+    );
+    assert!(matches!(writer.finish(), Err(StoreError::WriterDied)));
+}
+
+#[test]
 fn a_full_disk_is_told_at_the_end_and_stops_nothing() {
     let dir = tempfile::tempdir().unwrap();
     symlink("/dev/full", dir.path().join(RECORDS)).unwrap();

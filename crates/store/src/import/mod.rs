@@ -1,0 +1,4 @@
+//! How foreign files come in. One kind of file a module.
+
+mod npz;
+pub mod timing;
