@@ -57,7 +57,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "parity",
-        about: "[dynamo|vllm]: hold the simulated engines against Dynamo's replay and a real vLLM",
+        about: "[dynamo|live|vllm]: hold the simulated engines against Dynamo's replay and a real vLLM",
         run: parity::run,
     },
 ];

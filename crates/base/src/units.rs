@@ -118,6 +118,15 @@ pub enum ParseQuantityError {
 
 /// Reads `250us`, `250ms`, `30s`, `5m`, `1h`, `1.5s`, `1h30m`; a bare number is seconds. Never negative.
 pub fn parse_duration(text: &str) -> Result<Micros, ParseQuantityError> {
+    parse_seconds(text, None).map(Micros::from_secs_f64)
+}
+
+/// Reads what [`parse_duration`] reads, and `800ns`, to whole nanoseconds.
+pub fn parse_nanos(text: &str) -> Result<i64, ParseQuantityError> {
+    parse_seconds(text, Some(("ns", 1e-9))).map(|seconds| (seconds * 1e9).round() as i64)
+}
+
+fn parse_seconds(text: &str, finest: Option<(&str, f64)>) -> Result<f64, ParseQuantityError> {
     let bad = || ParseQuantityError::Duration(text.to_owned());
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -129,13 +138,14 @@ pub fn parse_duration(text: &str) -> Result<Micros, ParseQuantityError> {
         let value: f64 = rest[..digits].parse().map_err(|_| bad())?;
         rest = &rest[digits..];
         let letters = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        let unit = match rest[..letters].trim() {
-            "us" | "µs" => 1e-6,
-            "ms" => 1e-3,
-            "s" | "" => 1.0,
-            "m" | "min" => 60.0,
-            "h" => 3600.0,
-            "d" => 86_400.0,
+        let unit = match (rest[..letters].trim(), finest) {
+            ("us" | "µs", _) => 1e-6,
+            ("ms", _) => 1e-3,
+            ("s" | "", _) => 1.0,
+            ("m" | "min", _) => 60.0,
+            ("h", _) => 3600.0,
+            ("d", _) => 86_400.0,
+            (word, Some((name, seconds))) if word == name => seconds,
             _ => return Err(bad()),
         };
         rest = &rest[letters..];
@@ -144,7 +154,7 @@ pub fn parse_duration(text: &str) -> Result<Micros, ParseQuantityError> {
     if !total.is_finite() || total > 1e9 {
         return Err(bad());
     }
-    Ok(Micros::from_secs_f64(total))
+    Ok(total)
 }
 
 /// Reads `500`, `10k`, `2M`, `1_000`: a whole number, never negative.
@@ -170,12 +180,21 @@ pub fn parse_count(text: &str) -> Result<u64, ParseQuantityError> {
 
 /// Writes a duration so that [`parse_duration`] reads the same value back, in the largest unit that divides it.
 pub fn format_duration(d: Micros) -> String {
-    for (unit, size) in [("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)] {
-        if d.0 != 0 && d.0 % size == 0 {
-            return format!("{}{unit}", d.0 / size);
-        }
+    written(d.0, &[("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000), ("us", 1)])
+}
+
+/// Writes whole nanoseconds so that [`parse_nanos`] reads the same value back, in the largest unit that divides them.
+pub fn format_nanos(nanos: i64) -> String {
+    const UNITS: [(&str, i64); 5] =
+        [("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+    written(nanos, &UNITS)
+}
+
+fn written(value: i64, units: &[(&str, i64)]) -> String {
+    match units.iter().find(|(_, size)| value != 0 && value % size == 0) {
+        Some((unit, size)) => format!("{}{unit}", value / size),
+        None => "0s".to_owned(),
     }
-    if d.0 == 0 { "0s".to_owned() } else { format!("{}us", d.0) }
 }
 
 #[cfg(test)]

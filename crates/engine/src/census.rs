@@ -11,6 +11,10 @@ pub struct Census {
     pub waiting: u64,
     /// Holding a slot.
     pub running: u64,
+    /// Accepted by a cluster and not with a worker yet: held by its router, or until a worker is up.
+    pub routing: u64,
+    /// Between two workers of a cluster: prefilled by the one, not taken over by the other yet.
+    pub transferring: u64,
     /// Ended well.
     pub finished: u64,
     /// Refused on arrival.
@@ -21,6 +25,8 @@ pub struct Census {
     pub cancelled: u64,
     /// Handed over to another engine, which counts them as arrived (disaggregation, migration).
     pub handed_over: u64,
+    /// How often a cluster moved a request to another worker because its own crashed. Not part of the sums.
+    pub moved: u64,
     /// Tokens that came out.
     pub tokens_emitted: u64,
     /// Of those, tokens of requests that wait or run.
@@ -56,12 +62,12 @@ pub struct Leak {
 }
 
 impl Census {
-    /// Requests in = waiting + running + finished + rejected + failed + cancelled + handed over; tokens out = those of the
-    /// living, the finished and the cancelled; tokens scheduled = in use + ended + lost; blocks = used + free.
+    /// Requests in = waiting + running + routing + transferring + finished + rejected + failed + cancelled + handed over; tokens
+    /// out = those of the living, the finished and the cancelled; tokens scheduled = in use + ended + lost; blocks = used + free.
     pub fn check(&self) -> Result<(), Leak> {
         let ended = self.finished + self.rejected + self.failed + self.cancelled + self.handed_over;
         let sums = [
-            ("requests", self.arrived, self.waiting + self.running + ended),
+            ("requests", self.arrived, self.in_flight() + ended),
             (
                 "tokens",
                 self.tokens_emitted,
@@ -78,7 +84,7 @@ impl Census {
 
     /// Requests that are in and have not ended.
     pub fn in_flight(&self) -> u64 {
-        self.waiting + self.running
+        self.waiting + self.running + self.routing + self.transferring
     }
 }
 
@@ -88,11 +94,14 @@ impl AddAssign for Census {
             arrived,
             waiting,
             running,
+            routing,
+            transferring,
             finished,
             rejected,
             failed,
             cancelled,
             handed_over,
+            moved,
             tokens_emitted,
             tokens_running,
             tokens_finished,
@@ -108,11 +117,14 @@ impl AddAssign for Census {
         self.arrived += arrived;
         self.waiting += waiting;
         self.running += running;
+        self.routing += routing;
+        self.transferring += transferring;
         self.finished += finished;
         self.rejected += rejected;
         self.failed += failed;
         self.cancelled += cancelled;
         self.handed_over += handed_over;
+        self.moved += moved;
         self.tokens_emitted += tokens_emitted;
         self.tokens_running += tokens_running;
         self.tokens_finished += tokens_finished;

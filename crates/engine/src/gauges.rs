@@ -1,5 +1,7 @@
 //! What an engine's own metrics would show at one moment.
 
+use std::ops::AddAssign;
+
 use crate::Census;
 
 /// The numbers that an engine's `/metrics` is made of. Counters are totals since the start.
@@ -45,5 +47,35 @@ impl Gauges {
     /// Share of the blocks that are used, 0 to 1; `None` if there are none.
     pub fn cache_usage(&self) -> Option<f64> {
         (self.blocks_total > 0).then(|| self.blocks_used as f64 / self.blocks_total as f64)
+    }
+}
+
+impl AddAssign for Gauges {
+    /// Of several workers: sums; blocks of the same size.
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            running,
+            waiting,
+            blocks_total,
+            blocks_used,
+            block_tokens,
+            prefix_queries,
+            prefix_hits,
+            preemptions,
+            passes,
+            prompt_tokens,
+            generation_tokens,
+        } = other;
+        self.running += running;
+        self.waiting += waiting;
+        self.blocks_total += blocks_total;
+        self.blocks_used += blocks_used;
+        self.block_tokens = self.block_tokens.max(block_tokens);
+        self.prefix_queries += prefix_queries;
+        self.prefix_hits += prefix_hits;
+        self.preemptions += preemptions;
+        self.passes += passes;
+        self.prompt_tokens += prompt_tokens;
+        self.generation_tokens += generation_tokens;
     }
 }

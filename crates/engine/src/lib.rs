@@ -9,19 +9,28 @@
 //! `scheduler/` that implements [`Scheduler`] and one line in its list; one more routing policy is one file in `router/policy/`.
 
 mod census;
+pub mod cluster;
+pub mod disagg;
+pub mod fault;
 mod gauges;
 mod lifecycle;
 pub mod router;
 pub mod scheduler;
+pub mod spec;
 mod virtual_time;
 mod worker;
 
 pub use census::{Census, Leak};
+pub use cluster::{BuildError, Cluster};
+pub use fault::FaultSpec;
 pub use gauges::Gauges;
 pub use lifecycle::{
     Arrival, Breakdown, Carried, Event, FinishReason, Length, Lifecycle, Out, Rejection, RequestId,
 };
-pub use scheduler::{EngineError, Scheduler, Slots};
+pub use scheduler::{
+    EngineError, Scheduler, Sglang, SglangParams, Slots, TrtLlm, TrtLlmParams, Vllm, VllmParams,
+};
+pub use spec::EngineSpec;
 use tokmark_base::Micros;
 use tokmark_kv::KvEvent;
 pub use virtual_time::{Limits, Played, SimulateError, simulate};
@@ -50,12 +59,36 @@ pub trait Engine: Send {
     /// as [`Lifecycle::Stretch`]. For drivers in virtual time; the stamps are the same.
     fn look_ahead(&mut self, _allowed: bool) {}
 
+    /// Stops between two passes: after one has ended at the moment the engine is advanced to, the next begins only when it is
+    /// advanced again. What comes to mind at the end of a pass, at that very moment, then joins the next.
+    fn stepwise(&mut self, _wanted: bool) {}
+
     /// Where every request that ever arrived is now.
     fn census(&self) -> Census;
 
     /// What a scrape of the engine's metrics would say now.
     fn gauges(&self) -> Gauges {
         Gauges::of(&self.census())
+    }
+
+    /// Sets memory aside for a request whose KV cache is on its way here (disaggregation). [`Lifecycle::Reserved`] goes out as
+    /// soon as there is room; [`Self::arrive`] with the same number and [`Carried::cached`] takes it over.
+    fn reserve(&mut self, now: Micros, arrival: Arrival, out: &mut Out);
+
+    /// What was set aside by [`Self::reserve`], or kept because of [`Arrival::keep`], is free again. An unknown request is ignored.
+    fn release(&mut self, now: Micros, request: RequestId, out: &mut Out);
+
+    /// Tokens of a prompt that would be found in the cache now; 0 if there is none.
+    fn cached(&self, _arrival: &Arrival) -> u32 {
+        0
+    }
+
+    /// Nothing begins and nothing ends before `until`; a pass in flight takes so much longer.
+    fn stall(&mut self, now: Micros, until: Micros, out: &mut Out);
+
+    /// The cluster behind it, if it is one: for what only a cluster can do while it runs (faults, workers one by one).
+    fn cluster(&mut self) -> Option<&mut Cluster> {
+        None
     }
 
     /// Moves what changed in the cache since the last call to the end of `into`, with stamps. Nothing unless

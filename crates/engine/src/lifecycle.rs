@@ -27,6 +27,9 @@ pub struct Arrival {
     pub session: Option<u64>,
     /// What has been done for it elsewhere.
     pub carried: Carried,
+    /// Its blocks stay in use when it has finished, until [`crate::Engine::release`]: another worker is to fetch them
+    /// (disaggregation).
+    pub keep: bool,
 }
 
 /// What another worker did for a request before this one got it.
@@ -94,6 +97,9 @@ pub enum Lifecycle {
     },
     /// Thrown out of the running batch: what was computed for it is lost, its tokens are not.
     Preempted,
+    /// Memory is set aside for its KV cache, which may be sent now. Only in answer to [`crate::Engine::reserve`], and never
+    /// told by a cluster.
+    Reserved,
     /// Moved to another worker, or back to its queue, because its own failed; what is out stays out.
     Moved,
     /// The last token was the one before.

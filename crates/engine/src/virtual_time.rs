@@ -321,7 +321,11 @@ impl Attempt {
     fn heed(&mut self, event: &Event, stamps: &[Micros]) {
         let at = event.at;
         match event.what {
-            Lifecycle::Queued | Lifecycle::PrefillChunk(_) | Lifecycle::Preempted | Lifecycle::Moved => {}
+            Lifecycle::Queued
+            | Lifecycle::PrefillChunk(_)
+            | Lifecycle::Preempted
+            | Lifecycle::Reserved
+            | Lifecycle::Moved => {}
             // What counts is the first admission: after a preemption the cache holds the request's own blocks.
             Lifecycle::Admitted { cached } => self.cached = self.cached.or(cached),
             Lifecycle::FirstToken => self.read(at, 1),

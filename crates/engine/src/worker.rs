@@ -17,7 +17,10 @@ pub struct Worker<S, T> {
     /// An idle worker got something to do at this moment; it begins when it is next advanced, so that everything that arrives at
     /// one moment shares the first pass.
     begin_at: Option<Micros>,
+    /// No pass begins before this moment.
+    stalled: Micros,
     look_ahead: bool,
+    stepwise: bool,
 }
 
 /// The pass in flight, and those planned behind it.
@@ -42,7 +45,9 @@ impl<S: Scheduler, T: Timing> Worker<S, T> {
             now: Micros(i64::MIN),
             flight: None,
             begin_at: None,
+            stalled: Micros(i64::MIN),
             look_ahead: false,
+            stepwise: false,
         }
     }
 
@@ -96,6 +101,11 @@ impl<S: Scheduler, T: Timing> Worker<S, T> {
             }
             let end = ahead[steady];
             self.scheduler.end(end, out);
+            if self.stepwise && end >= to {
+                self.flight = None;
+                self.begin_at = Some(end);
+                break;
+            }
             self.begin(end, out);
         }
         self.now = self.now.max(to);
@@ -112,7 +122,7 @@ impl<S: Scheduler, T: Timing> Worker<S, T> {
     fn wake(&mut self, now: Micros) {
         self.disturb();
         if self.flight.is_none() {
-            self.begin_at.get_or_insert(now);
+            self.begin_at.get_or_insert(now.max(self.stalled));
         }
         debug_assert_eq!(self.scheduler.census().check(), Ok(()));
     }
@@ -135,12 +145,47 @@ impl<S: Scheduler, T: Timing> Engine for Worker<S, T> {
 
     fn advance(&mut self, now: Micros, out: &mut Out) {
         let now = now.max(self.now);
+        let ends_first = self.stepwise && self.begin_at.is_none_or(|at| at < now);
         self.happen(now, out);
-        if let Some(at) = self.begin_at.take() {
+        if ends_first {
+            return;
+        }
+        if let Some(at) = self.begin_at.take_if(|at| *at <= now) {
             self.begin(at, out);
             self.happen(now, out);
         }
         debug_assert_eq!(self.scheduler.census().check(), Ok(()));
+    }
+
+    fn reserve(&mut self, now: Micros, arrival: Arrival, out: &mut Out) {
+        let now = now.max(self.now);
+        self.happen(now, out);
+        self.scheduler.reserve(now, arrival, out);
+        self.wake(now);
+    }
+
+    fn release(&mut self, now: Micros, request: RequestId, out: &mut Out) {
+        let now = now.max(self.now);
+        self.happen(now, out);
+        self.scheduler.release(now, request, out);
+        self.wake(now);
+    }
+
+    fn cached(&self, arrival: &Arrival) -> u32 {
+        self.scheduler.cached(arrival)
+    }
+
+    fn stall(&mut self, now: Micros, until: Micros, out: &mut Out) {
+        // What ends at this very moment no longer does.
+        let before = Micros(now.max(self.now).0.saturating_sub(1)).max(self.now);
+        self.happen(before, out);
+        let longer = until.since(now.max(self.stalled));
+        self.disturb();
+        if let Some(flight) = &mut self.flight {
+            flight.ends.iter_mut().for_each(|end| *end += longer);
+        }
+        self.stalled = self.stalled.max(until);
+        self.begin_at = self.begin_at.map(|at| at.max(until));
     }
 
     fn next_due(&self) -> Option<Micros> {
@@ -153,6 +198,10 @@ impl<S: Scheduler, T: Timing> Engine for Worker<S, T> {
         if !allowed {
             self.disturb();
         }
+    }
+
+    fn stepwise(&mut self, wanted: bool) {
+        self.stepwise = wanted;
     }
 
     fn census(&self) -> Census {
@@ -177,5 +226,6 @@ impl<S: Scheduler, T: Timing> Engine for Worker<S, T> {
         self.scheduler.crash(now, lost, out);
         self.flight = None;
         self.begin_at = None;
+        self.stalled = Micros(i64::MIN);
     }
 }

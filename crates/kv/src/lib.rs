@@ -8,7 +8,13 @@
 pub mod chain;
 pub mod event;
 pub mod hash;
+pub mod index;
+pub mod pool;
+pub mod radix;
+pub mod tier;
 
 pub use chain::Chain;
 pub use event::{KvEvent, Tier};
 pub use hash::{LocalHash, SequenceHash};
+pub use pool::{BlockId, BlockPool};
+pub use radix::{Lease, RadixCache, Sequence};

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
@@ -23,6 +23,8 @@ pub(crate) struct Made {
     seat: Seat,
     line: Rc<Line>,
     length: Option<u64>,
+    /// hyper sends it in chunks, so they may go past it.
+    chunked: bool,
     /// What came before a cut has had its turn to leave.
     flushed: bool,
 }
@@ -37,16 +39,27 @@ impl Outgoing {
         Self::Whole(Some(bytes.into()))
     }
 
-    /// `length` is known for a reply in one piece.
-    pub(crate) fn made(seat: Seat, line: Rc<Line>, length: Option<u64>) -> Self {
-        Self::Made(Made { seat, line, length, flushed: false })
+    /// `length` is known for a reply in one piece. `chunked`: it is not, and the client speaks HTTP/1.1.
+    pub(crate) fn made(seat: Seat, line: Rc<Line>, length: Option<u64>, chunked: bool) -> Self {
+        if chunked {
+            seat.reply().borrow_mut().attach(Rc::clone(&line));
+        }
+        Self::Made(Made { seat, line, length, chunked, flushed: false })
     }
 }
 
 impl Made {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        // What went past hyper goes first.
+        ready!(self.line.poll_rest(cx));
         let mut reply = self.seat.reply().borrow_mut();
-        match reply.poll_ready(cx) {
+        let next = reply.poll_ready(cx);
+        match &next {
+            Poll::Pending if self.chunked => self.line.wait(),
+            Poll::Pending => {}
+            Poll::Ready(_) => self.line.shut(),
+        }
+        match next {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(ready)) => {
                 self.line.owe(ready.due);

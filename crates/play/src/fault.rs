@@ -1,20 +1,24 @@
 //! The ways in which a server can go wrong, on purpose.
 
-use tokmark_base::Micros;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tokmark_base::{Duration, Micros};
 
 /// One departure from a good reply.
 ///
 /// "After so many tokens" is about streams. A reply in one piece is cut (`CutAfter`, `EndAfter`) or goes silent (`StallAfter`) half
 /// way through its body, is an error object with status 200 (`ErrorAfter`), or lacks its last brace (`NotJsonAfter`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// Answers with this status and body at once.
     Status {
         /// As in 401, 415, 429, 500, 503.
         code: u16,
         /// Sent as `application/json` if it starts with `{`, else as plain text.
+        #[serde(default)]
         body: String,
         /// `Retry-After`, seconds.
+        #[serde(default)]
         retry_after: Option<u32>,
     },
     /// Answers 307 with this location.
@@ -26,7 +30,8 @@ pub enum Fault {
     NeverAnswer,
     /// Starts on the request only after a while.
     AnswerAfter {
-        /// How long.
+        /// How long; in JSON as a spec writes it, `250ms`.
+        #[serde(serialize_with = "as_written", deserialize_with = "as_read")]
         delay: Micros,
     },
     /// Closes the connection without a byte of reply.
@@ -84,9 +89,11 @@ pub enum Fault {
 }
 
 /// Which requests a fault happens to. Several rules may hit one request; where they exclude each other, the last one counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// Every n-th generation request, counted from 1 over the life of the server; 1 is all.
+    /// Every n-th generation request, counted from 1 over the life of the server; 1, which JSON may leave out, is all.
+    #[serde(default = "every_one")]
     pub every: u64,
     /// What happens to it.
     pub fault: Fault,
@@ -97,6 +104,19 @@ impl FaultRule {
     pub fn always(fault: Fault) -> Self {
         Self { every: 1, fault }
     }
+}
+
+fn every_one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn as_written<S: Serializer>(delay: &Micros, serializer: S) -> Result<S::Ok, S::Error> {
+    Duration(*delay).serialize(serializer)
+}
+
+fn as_read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Micros, D::Error> {
+    Duration::deserialize(deserializer).map(|delay| delay.0)
 }
 
 /// Why a rule was refused.
@@ -133,7 +153,8 @@ pub(crate) struct Manner {
     pub(crate) drip: Option<u32>,
     pub(crate) encoding: Option<String>,
     pub(crate) turn: Option<Turn>,
-    pub(crate) tokens_per_event: u32,
+    /// `None`: as the server is set.
+    pub(crate) tokens_per_event: Option<u32>,
     /// `None`: as the client asked.
     pub(crate) usage: Option<UsagePolicy>,
     pub(crate) done: bool,
@@ -204,7 +225,7 @@ pub(crate) fn manner(rules: &[FaultRule], nth: u64) -> Manner {
         drip: None,
         encoding: None,
         turn: None,
-        tokens_per_event: 1,
+        tokens_per_event: None,
         usage: None,
         done: true,
     };
@@ -247,7 +268,7 @@ impl Manner {
             Fault::NotJsonAfter { tokens } => self.turn = turn(tokens, Break::NotJson),
             Fault::NoUsage => self.usage = Some(UsagePolicy::Never),
             Fault::UsageEveryEvent => self.usage = Some(UsagePolicy::Always),
-            Fault::TokensPerEvent { tokens } => self.tokens_per_event = *tokens,
+            Fault::TokensPerEvent { tokens } => self.tokens_per_event = Some(*tokens),
             Fault::NoDone => self.done = false,
         }
     }

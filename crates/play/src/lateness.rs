@@ -1,10 +1,11 @@
 //! How late the server's own sends are.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hdrhistogram::Histogram;
 use tokmark_base::Micros;
+use tokmark_record::catalogue::{self, Catalogue, Quantity};
 
 /// Written − due, over every write that carried a token: due is the engine's stamp, written is when the kernel had the bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,14 +31,16 @@ impl fmt::Display for Lateness {
     }
 }
 
-/// Gathers lateness; shared between the server's thread and whoever asks.
+/// Gathers the lateness of one thread; shared between it and whoever asks.
 pub(crate) struct Gauge(Mutex<Histogram<u64>>);
 
+/// The gauges of all threads.
+#[derive(Clone)]
+pub(crate) struct Gauges(Vec<Arc<Gauge>>);
+
 impl Gauge {
-    pub(crate) fn new() -> Self {
-        // One microsecond to an hour.
-        let histogram = Histogram::new_with_bounds(1, 3_600_000_000, 3);
-        Self(Mutex::new(histogram.expect("these bounds are valid")))
+    fn new() -> Self {
+        Self(Mutex::new(empty()))
     }
 
     /// A write that was due at `due` was done at `written`.
@@ -45,10 +48,22 @@ impl Gauge {
         let mut histogram = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         histogram.saturating_record(written.since(due).0 as u64);
     }
+}
+
+impl Gauges {
+    /// One for each of `threads`.
+    pub(crate) fn new(threads: usize) -> Self {
+        Self((0..threads).map(|_| Arc::new(Gauge::new())).collect())
+    }
+
+    /// The one of `thread`.
+    pub(crate) fn of(&self, thread: usize) -> Arc<Gauge> {
+        Arc::clone(&self.0[thread])
+    }
 
     /// What was gathered so far.
     pub(crate) fn read(&self) -> Lateness {
-        let histogram = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let histogram = self.joined();
         let at = |q| (!histogram.is_empty()).then(|| Micros(histogram.value_at_quantile(q) as i64));
         Lateness {
             count: histogram.len(),
@@ -57,6 +72,32 @@ impl Gauge {
             max: (!histogram.is_empty()).then(|| Micros(histogram.max() as i64)),
         }
     }
+
+    /// The same as the histogram a scrape shows, seconds.
+    pub(crate) fn exposed(&self) -> catalogue::Histogram {
+        let metric = Catalogue::own().iter().find(|m| m.what == Some(Quantity::SchedulingLateness));
+        let exposed = metric.and_then(catalogue::Histogram::of);
+        let mut exposed = exposed.expect("our own catalogue has this histogram, with its bounds");
+        for value in self.joined().iter_recorded() {
+            let seconds = value.value_iterated_to() as f64 / 1e6;
+            exposed.observe_many(seconds, value.count_since_last_iteration());
+        }
+        exposed
+    }
+
+    fn joined(&self) -> Histogram<u64> {
+        let mut joined = empty();
+        for gauge in &self.0 {
+            let histogram = gauge.0.lock().unwrap_or_else(PoisonError::into_inner);
+            joined.add(&*histogram).expect("all of them have the same bounds");
+        }
+        joined
+    }
+}
+
+/// One microsecond to an hour.
+fn empty() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("these bounds are valid")
 }
 
 #[cfg(test)]
@@ -65,20 +106,25 @@ mod tests {
 
     #[test]
     fn nothing_is_not_zero() {
-        let gauge = Gauge::new();
-        assert_eq!(gauge.read(), Lateness::default());
-        assert_eq!(gauge.read().to_string(), "no token sent");
+        let gauges = Gauges::new(2);
+        assert_eq!(gauges.read(), Lateness::default());
+        assert_eq!(gauges.read().to_string(), "no token sent");
+        assert_eq!(gauges.exposed().count(), 0);
     }
 
     #[test]
-    fn early_counts_as_on_time() {
-        let gauge = Gauge::new();
+    fn early_counts_as_on_time_and_threads_add_up() {
+        let gauges = Gauges::new(2);
         for late in 0..100 {
-            gauge.add(Micros(1_000), Micros(1_000 + late));
+            gauges.of((late % 2) as usize).add(Micros(1_000), Micros(1_000 + late));
         }
-        gauge.add(Micros(1_000), Micros(900));
-        let read = gauge.read();
+        gauges.of(0).add(Micros(1_000), Micros(900));
+        let read = gauges.read();
         assert_eq!((read.count, read.max), (101, Some(Micros(99))));
         assert_eq!((read.p50, read.p99), (Some(Micros(49)), Some(Micros(98))));
+        let exposed = gauges.exposed();
+        // 0 to 10 µs: the early one, and 0 to 10.
+        assert_eq!((exposed.count(), exposed.cumulative().next()), (101, Some(12)));
+        assert!((exposed.sum() - 4_950e-6).abs() < 1e-9, "{}", exposed.sum());
     }
 }

@@ -1,26 +1,47 @@
 //! **A simulated engine behind real HTTP.**
 //!
 //! In: a [`Config`] with any [`tokmark_engine::Engine`]. Out: an OpenAI server on a port ([`Handle`]): `/v1/chat/completions` and
-//! `/v1/completions`, streaming or not, `/v1/models`, `/health`; and [`Stats`] of what it did, its own lateness included.
+//! `/v1/completions`, streaming or not, `/v1/models`, health checks, metrics and profiler routes as vLLM, SGLang, TensorRT-LLM or
+//! Dynamo have them ([`Config::plays`]), `/admin` to change it while it runs; and [`Stats`] of what it did, its own lateness
+//! included.
 //! Invariant: every token leaves because the engine said so, with the engine's stamp as its due time; what the server itself
 //! adds is measured ([`Lateness`]), not assumed.
-//! Start reading at `floor.rs`, where engine and wall clock meet. One more way to go wrong is one variant of [`Fault`].
+//! Start reading at `stage.rs`, where engine and wall clock meet, then `floor.rs` (a thread's part), `reply.rs` (bytes) and `line.rs`
+//! (the socket). Routes are in `answer.rs`. One more way to go wrong is one variant of [`Fault`]; where the servers differ is
+//! `habits.rs`; what a metric shows is `metrics/scrape.rs`.
 //!
 //! Honest about tokens: a prompt is taken for as many tokens as it has words (or token ids), which is exact for tokmark's own
-//! synthetic prompts, whose words are one token each, and an estimate for any other text.
+//! synthetic prompts, whose words are one token each, and an estimate for any other text. Equal words are equal tokens to the
+//! engine's prefix cache.
 //!
-//! Not yet: `/metrics`, several workers, `n > 1`, stop words.
+//! Several workers are one scrape: gauges are their sums under `engine="0"`, as if they were one engine.
+//!
+//! Not yet: `n > 1`, stop words; a reply's tokens are no part of the prefix cache when they come back as a prompt; metrics of a
+//! Dynamo worker's system port; `/metrics` of trtllm-serve (its JSON of iterations), `/version` but vLLM's; a profile that ends by
+//! itself (`num_steps`, `max_iterations`); metrics of engine steps, adapters and speculation.
 
+mod admin;
 mod answer;
 mod body;
 mod clock;
+mod config;
 mod fault;
 mod floor;
+mod generate;
+mod habits;
 mod lateness;
 mod line;
+mod load;
+mod metrics;
+mod profile;
+mod prompt;
 mod reply;
 mod server;
+mod stage;
 
+pub use config::{Config, Health, StartError};
 pub use fault::{Fault, FaultError, FaultRule};
 pub use lateness::Lateness;
-pub use server::{Config, Handle, Health, Server, StartError, Stats};
+pub use load::{Load, MICROS_PER_TOKEN, TooFast};
+pub use profile::Profiling;
+pub use server::{Handle, Server, Stats};

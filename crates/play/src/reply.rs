@@ -1,14 +1,20 @@
-//! One reply in the making: the engine's tokens go in, bytes for the wire come out. Sans-I/O.
+//! One reply in the making: what the engine did goes in, bytes for the wire come out. Sans-I/O but for [`Line`], past which they
+//! may leave at once.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokmark_base::{Lexicon, Micros, Stream};
+use tokmark_engine::{Breakdown, Event, Lifecycle};
 use tokmark_record::Usage;
+use tokmark_record::catalogue::Server as Kind;
 use tokmark_wire::ReplyWriter;
 use tokmark_wire::endpoint::error_body;
 
 use crate::fault::{Break, Manner, Turn, UsagePolicy};
+use crate::habits::{self, Habits};
+use crate::line::Line;
 
 /// What a reply is made of.
 pub(crate) struct Recipe {
@@ -18,6 +24,12 @@ pub(crate) struct Recipe {
     /// What the client asked for; the manner may know better.
     pub(crate) usage: UsagePolicy,
     pub(crate) prompt_tokens: u32,
+    /// Tokens an event; the manner may know better.
+    pub(crate) stream_interval: u32,
+    /// Whether the usage says how many of them were in the cache.
+    pub(crate) tell_cached: bool,
+    /// Whose ways it has where they differ.
+    pub(crate) plays: Kind,
     pub(crate) lexicon: Arc<dyn Lexicon>,
     pub(crate) words: Stream,
 }
@@ -29,6 +41,8 @@ pub(crate) struct Reply {
     text: String,
     told: usize,
     tokens: u32,
+    /// Tokens of the prompt that were in the cache when it was first admitted.
+    cached: Option<u32>,
     /// Tokens that wait for their event to be full.
     held: u32,
     turn: Option<Turn>,
@@ -36,8 +50,20 @@ pub(crate) struct Reply {
     due: Option<Micros>,
     /// Bytes of a reply in one piece, once it is made; a fault may send fewer.
     length: Option<u64>,
+    /// The head is out, or on its way: no status can be said any more.
+    committed: bool,
+    /// What to answer in the place of a reply.
+    refused: Option<Refused>,
     state: State,
+    line: Option<Rc<Line>>,
     waker: Option<Waker>,
+}
+
+/// A reply that came to nothing before anything of it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) message: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,21 +97,71 @@ impl Reply {
     pub(crate) fn new(mut recipe: Recipe) -> Self {
         let turn = recipe.manner.turn.take();
         recipe.usage = recipe.manner.usage.unwrap_or(recipe.usage);
+        recipe.stream_interval = recipe.manner.tokens_per_event.unwrap_or(recipe.stream_interval);
         let mut reply = Self {
             recipe,
             text: String::new(),
             told: 0,
             tokens: 0,
+            cached: None,
             held: 0,
             turn,
             out: Vec::new(),
             due: None,
             length: None,
+            committed: false,
+            refused: None,
             state: State::Fresh,
+            line: None,
             waker: None,
         };
         reply.turn_if_reached();
         reply
+    }
+
+    /// From here on chunks may go past hyper, on this line.
+    pub(crate) fn attach(&mut self, line: Rc<Line>) {
+        self.line = Some(line);
+    }
+
+    /// The head is on its way: what goes wrong from here on goes wrong in the stream.
+    pub(crate) fn commit(&mut self) {
+        self.committed = true;
+    }
+
+    /// What the engine says of it. [`Self::send`] wants to be called afterwards.
+    pub(crate) fn happened(&mut self, event: &Event) {
+        match event.what {
+            Lifecycle::Admitted { cached } => self.cached = self.cached.or(cached),
+            Lifecycle::FirstToken => self.generated(1, event.at),
+            Lifecycle::Tokens(tokens) => self.generated(tokens, event.at),
+            Lifecycle::Finished(reason) => self.finished(reason.as_str(), event.at),
+            Lifecycle::Failed(why) => self.failed(why),
+            Lifecycle::Rejected(_) | Lifecycle::Cancelled => self.dropped(),
+            Lifecycle::Queued
+            | Lifecycle::PrefillChunk(_)
+            | Lifecycle::Stretch { .. }
+            | Lifecycle::Preempted
+            | Lifecycle::Reserved
+            | Lifecycle::Moved => {}
+        }
+    }
+
+    /// Sends what is ready past hyper if it may, or wakes whoever will.
+    pub(crate) fn send(&mut self) {
+        let line = self.line.as_ref().filter(|line| line.is_open() && self.state == State::Going);
+        match line {
+            Some(_) if self.out.is_empty() => {}
+            Some(line) => {
+                let sent = line.send(&self.out, self.due.take());
+                self.out.clear();
+                if !sent {
+                    self.wake();
+                }
+            }
+            None if self.out.is_empty() && self.end().is_none() => {}
+            None => self.wake(),
+        }
     }
 
     /// `tokens` more tokens were generated at `at`.
@@ -99,11 +175,10 @@ impl Reply {
         self.tokens += tokens;
         self.held += tokens;
         let turning = self.turn.as_ref().is_some_and(|turn| turn.after <= self.tokens);
-        if first || turning || self.held >= self.recipe.manner.tokens_per_event {
+        if first || turning || self.held >= self.recipe.stream_interval {
             self.tell(at);
         }
         self.turn_if_reached();
-        self.wake();
     }
 
     /// Generation is over, for `reason`.
@@ -124,14 +199,37 @@ impl Reply {
         } else {
             self.whole(reason, at);
         }
-        self.wake();
+    }
+
+    /// The service gave it up: a status if none is out yet, else what the server it plays does with a stream.
+    fn failed(&mut self, why: Breakdown) {
+        if self.deaf() {
+            return;
+        }
+        let Some(status) = habits::status_of(self.recipe.plays, why) else {
+            self.state = State::Over(End::Cut);
+            return;
+        };
+        let message = why.to_string();
+        let begun = self.recipe.streaming && (self.committed || self.tokens > 0);
+        if !begun {
+            self.refused = Some(Refused { status, message });
+            self.state = State::Over(End::Cut);
+            return;
+        }
+        self.state = match self.recipe.plays.error_event(why, status, &message) {
+            Some(event) => {
+                self.out.extend_from_slice(&event);
+                State::Over(End::Clean)
+            }
+            None => State::Over(End::Cut),
+        };
     }
 
     /// The engine gave it up: nothing the client is still there to see.
     pub(crate) fn dropped(&mut self) {
         if !self.deaf() {
             self.state = State::Over(End::Cut);
-            self.wake();
         }
     }
 
@@ -145,6 +243,20 @@ impl Reply {
         }
         self.remember(cx);
         Poll::Pending
+    }
+
+    /// Waits until it is known whether there will be anything to send.
+    pub(crate) fn poll_start(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.state == State::Fresh {
+            self.remember(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// What to answer in its place, if it came to nothing.
+    pub(crate) fn refused(&mut self) -> Option<Refused> {
+        self.refused.take()
     }
 
     /// The length of a reply in one piece, once it is made; `None` if it never will be.
@@ -188,6 +300,12 @@ impl Reply {
     }
 
     fn usage(&self) -> Usage {
+        let cached = self.cached.filter(|_| self.recipe.tell_cached);
+        Usage { cached, ..self.counts() }
+    }
+
+    /// What an event in the middle says: vLLM and those after it leave the details to the last one.
+    fn counts(&self) -> Usage {
         Usage { prompt: Some(self.recipe.prompt_tokens), completion: Some(self.tokens), ..Usage::default() }
     }
 
@@ -200,7 +318,7 @@ impl Reply {
             self.recipe.writer.role(&mut self.out);
             self.state = State::Going;
         }
-        let usage = (self.recipe.usage == UsagePolicy::Always).then(|| self.usage());
+        let usage = (self.recipe.usage == UsagePolicy::Always).then(|| self.counts());
         let words = &self.text[self.told..];
         self.recipe.writer.content(words, usage.as_ref(), &mut self.out);
         self.told = self.text.len();

@@ -5,13 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use tokmark_base::Micros;
-use tokmark_base::units::{ParseQuantityError, format_duration, parse_count, parse_duration};
-
-/// A length of time as a spec writes it: `30s`, `5m`, `250ms`; a bare number is seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Duration(pub Micros);
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+pub use tokmark_base::Duration;
+use tokmark_base::units::{ParseQuantityError, parse_count};
+use tokmark_base::written_as_text;
 
 /// A number of requests: a count (`500`, `10k`) or a multiple of the concurrency (`10x`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,19 +58,6 @@ pub enum QuantityError {
         "`{0}` is not a warm-up\nhint: write a count (100, 10k), a multiple of the concurrency (2x), a time (30s) or `auto`"
     )]
     Warmup(String),
-}
-
-impl FromStr for Duration {
-    type Err = QuantityError;
-    fn from_str(text: &str) -> Result<Self, QuantityError> {
-        Ok(Self(parse_duration(text)?))
-    }
-}
-
-impl fmt::Display for Duration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&format_duration(self.0))
-    }
 }
 
 impl Count {
@@ -148,93 +132,21 @@ impl fmt::Display for Warmup {
     }
 }
 
-/// Reads a quantity from text or from a bare number, whichever a file, a flag or the environment gives.
-struct Written<T>(std::marker::PhantomData<T>);
-
-impl<T: FromStr<Err = QuantityError>> de::Visitor<'_> for Written<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a quantity such as 500, 10k, 10x or 30s")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
-    }
-
-    fn visit_u64<E: de::Error>(self, n: u64) -> Result<T, E> {
-        self.visit_str(&n.to_string())
-    }
-
-    fn visit_i64<E: de::Error>(self, n: i64) -> Result<T, E> {
-        self.visit_str(&n.to_string())
-    }
-
-    fn visit_f64<E: de::Error>(self, x: f64) -> Result<T, E> {
-        self.visit_str(&x.to_string())
-    }
-}
-
-macro_rules! as_text {
-    ($type:ty, $name:literal, $pattern:literal, $minimum_example:literal, $doc:literal) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(Written(std::marker::PhantomData))
-            }
-        }
-
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                false
-            }
-            fn schema_name() -> Cow<'static, str> {
-                $name.into()
-            }
-            fn schema_id() -> Cow<'static, str> {
-                concat!("tokmark::", $name).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({
-                    "description": $doc,
-                    "anyOf": [
-                        { "type": "string", "pattern": $pattern },
-                        { "type": "number", "minimum": 0 }
-                    ],
-                    "examples": [$minimum_example]
-                })
-            }
-        }
-    };
-}
-
-as_text!(
-    Duration,
-    "Duration",
-    r"^\s*([0-9.]+\s*(us|µs|ms|s|m|min|h|d)?)+\s*$",
-    "30s",
-    "A length of time: 250ms, 30s, 5m, 1h30m; a bare number is seconds."
-);
-as_text!(
+written_as_text!(
     Count,
     "Count",
     r"^\s*[0-9_.]+[kKmMgG]?[xX]?\s*$",
     "10x",
     "A number of requests: 500, 10k, or a multiple of the concurrency: 10x."
 );
-as_text!(
+written_as_text!(
     Extent,
     "Extent",
     r"^\s*([0-9_.]+[kKMgG]?[xX]?|([0-9.]+\s*(us|µs|ms|s|m|min|h|d))+)\s*$",
     "30s",
     "How long a phase lasts: a number of requests (100, 10k, 2x the concurrency) or a time (30s)."
 );
-as_text!(
+written_as_text!(
     Warmup,
     "Warmup",
     r"^\s*(auto|[0-9_.]+[kKMgG]?[xX]?|([0-9.]+\s*(us|µs|ms|s|m|min|h|d))+)\s*$",
@@ -244,6 +156,8 @@ as_text!(
 
 #[cfg(test)]
 mod tests {
+    use tokmark_base::Micros;
+
     use super::*;
 
     #[test]

@@ -1,7 +1,8 @@
-//! `cargo xtask parity [dynamo|vllm] [--quick]`: the simulated engines held against the real thing. Not part of the tests: it takes
+//! `cargo xtask parity [dynamo|live|vllm] [--quick]`: the simulated engines held against the real thing. Not part of the tests: it takes
 //! minutes, and `vllm` wants the machine for itself.
 //!
 //! - `dynamo`: Dynamo's own offline replay on the same requests ([`dynamo`]);
+//! - `live`: the same spec over HTTP and in virtual time ([`live`]);
 //! - `vllm`: vLLM on this CPU, profiled into a table, then simulated with it and measured ([`vllm`]).
 
 use std::error::Error;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use crate::{Outcome, proc};
 
 mod dynamo;
+mod live;
 mod vllm;
 
 /// `cargo xtask parity`.
@@ -23,10 +25,11 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let folder = proc::target().join("parity");
     std::fs::create_dir_all(&folder)?;
     match names[..] {
-        [] => dynamo::run(&folder, quick).and_then(|()| vllm::run(&folder, quick)),
+        [] => [dynamo::run, live::run, vllm::run].iter().try_for_each(|part| part(&folder, quick)),
         ["dynamo"] => dynamo::run(&folder, quick),
+        ["live"] => live::run(&folder, quick),
         ["vllm"] => vllm::run(&folder, quick),
-        _ => Err("hint: cargo xtask parity [dynamo|vllm] [--quick]".into()),
+        _ => Err("hint: cargo xtask parity [dynamo|live|vllm] [--quick]".into()),
     }
 }
 

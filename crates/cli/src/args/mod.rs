@@ -4,13 +4,16 @@
 pub mod aiperf;
 pub mod spec_flags;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tokmark_base::Micros;
 use tokmark_base::units::parse_duration;
 
 pub use spec_flags::SpecFlags;
+
+use crate::spec::keys;
 
 /// Measure services that generate tokens, and know how far to trust the number.
 #[derive(Debug, Parser)]
@@ -24,11 +27,48 @@ pub struct Cli {
 const NOT_YET: &str = "Not yet: estimate, profile, tune, plan, compare, server and the other verbs of the \
 design; a verb is listed when it works.";
 
+/// Groups of flags that say nothing to a verb are left out of its help; they are understood all the same.
+fn hidden(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "bench" | "explain" => &keys::SIMULATION,
+        "simulate" => &keys::WIRE,
+        "engine" => &keys::CLIENT,
+        _ => &[],
+    }
+}
+
+impl Cli {
+    /// Reads the process's arguments.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&Self::told().try_get_matches()?)
+    }
+
+    /// The command as help tells it.
+    pub fn told() -> clap::Command {
+        let verbs: Vec<String> =
+            Self::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+        verbs.into_iter().fold(Self::command(), |command, verb| {
+            let hidden = hidden(&verb);
+            command.mut_subcommand(verb, |verb| {
+                verb.mut_args(|arg| {
+                    let away = arg.get_help_heading().is_some_and(|group| hidden.contains(&group));
+                    let hide = away || arg.is_hide_set();
+                    arg.hide(hide)
+                })
+            })
+        })
+    }
+}
+
 const BENCH_NOT_YET: &str = "Not yet: goodput and SLOs, confidence intervals, retries, sessions of several turns, several models \
-in one run, HTTP/2, server and GPU metrics.";
+in one run, HTTP/2, server and GPU metrics. Without a URL the flags of `tokmark simulate` describe the engine.";
 
 const SIMULATE_NOT_YET: &str = "The same flags, files and seed as `bench`, the same records and the same report. Not yet: \
 sessions of several turns, traces, models of real hardware.";
+
+const ENGINE_NOT_YET: &str = "Beside /v1/chat/completions, /v1/completions and /v1/models: /health, /metrics, the profiler's \
+routes and, for peers on this machine, /admin. A prompt has as many tokens as it has words. Not yet: n > 1, stop words, models of \
+real hardware.";
 
 /// The verbs that work.
 #[derive(Debug, Subcommand)]
@@ -39,6 +79,9 @@ pub enum Verb {
     /// Play the same spec against simulated engines in virtual time: no GPU, no request on any wire
     #[command(after_help = SIMULATE_NOT_YET)]
     Simulate(BenchArgs),
+    /// Serve simulated engines as an OpenAI server, until Ctrl-C
+    #[command(after_help = ENGINE_NOT_YET)]
+    Engine(EngineArgs),
     /// Print every value of the spec with its origin: flag, env, file, preset, default, derived
     Explain(ExplainArgs),
     /// Print a finished run, or finish one that was killed from its records
@@ -57,6 +100,7 @@ impl Verb {
     pub fn print(&self) -> PrintArgs {
         match self {
             Self::Bench(args) | Self::Simulate(args) => args.print,
+            Self::Engine(args) => args.print,
             Self::Explain(args) => args.print,
             Self::Report(args) => args.print,
             Self::Calibrate(args) => args.print,
@@ -121,6 +165,54 @@ pub struct BenchArgs {
     /// How to print.
     #[command(flatten)]
     pub print: PrintArgs,
+}
+
+/// `tokmark engine`.
+#[derive(Debug, Args)]
+pub struct EngineArgs {
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, default_value_t = 8_000, help_heading = "Server")]
+    pub port: u16,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1", help_heading = "Server")]
+    pub host: IpAddr,
+    /// Name of the model served; may be repeated, the first stands in metrics
+    #[arg(long, value_name = "NAME", help_heading = "Server")]
+    pub served_model_name: Vec<String>,
+    /// Name of an adapter (LoRA), served as a model of its own; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Server")]
+    pub lora: Vec<String>,
+    /// Whose ways and whose names of metrics it has [default: those of the engine]
+    #[arg(long, value_enum, help_heading = "Server")]
+    pub metrics: Option<MetricNames>,
+    /// Tokens an event: the first at once, then so many at a time
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Server")]
+    pub stream_interval: u32,
+    /// Threads that serve connections
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Server")]
+    pub threads: usize,
+    /// Leave /admin out
+    #[arg(long, help_heading = "Server")]
+    pub no_admin: bool,
+    /// The spec.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub print: PrintArgs,
+}
+
+/// Servers whose metrics are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MetricNames {
+    /// vLLM
+    Vllm,
+    /// SGLang
+    Sglang,
+    /// TensorRT-LLM
+    Trtllm,
+    /// Dynamo
+    Dynamo,
 }
 
 /// `tokmark explain`.

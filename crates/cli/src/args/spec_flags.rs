@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
+use serde_json::Value;
 
 use crate::spec::SpecError;
 use crate::spec::defaults::Defaults;
@@ -25,12 +26,30 @@ impl SpecFlags {
                 settings.extend(of_words(key, &texts.join(","), &origin)?);
                 continue;
             }
+            if key.kind == Kind::Objects {
+                settings.push(objects(key, texts, &origin)?);
+                continue;
+            }
             for text in texts {
                 settings.extend(of_words(key, text, &origin)?);
             }
         }
         Ok(settings)
     }
+}
+
+/// One list of all that was given.
+fn objects(key: &Key, texts: &[String], origin: &Origin) -> Result<Setting, SpecError> {
+    let mut list = Vec::new();
+    for text in texts {
+        for setting in of_words(key, text, origin)? {
+            match setting.value {
+                Value::Array(objects) => list.extend(objects),
+                other => list.push(other),
+            }
+        }
+    }
+    Ok(Setting { path: key.parts(), value: list.into(), origin: origin.clone() })
 }
 
 impl FromArgMatches for SpecFlags {
@@ -77,7 +96,7 @@ fn valued(key: &'static Key, defaults: &Defaults) -> Arg {
         Some(default) => format!("{} [default: {default}]", key.help),
         None => key.help.to_owned(),
     };
-    let many = matches!(key.kind, Kind::Headers | Kind::Fields | Kind::Texts);
+    let many = matches!(key.kind, Kind::Headers | Kind::Fields | Kind::Texts | Kind::Objects);
     let parser: ValueParser = match key.kind {
         Kind::Word(words) => PossibleValuesParser::new(words).into(),
         _ => ValueParser::string(),

@@ -3,6 +3,7 @@
 pub mod aiperf;
 pub mod bench;
 pub mod calibrate;
+pub mod engine;
 pub mod explain;
 pub mod metronome;
 pub mod report;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli, arguments: &[String], environment: Environment) -> Exit {
     let done = match cli.verb {
         Verb::Aiperf(args) => aiperf::run(&args, &context),
         Verb::Bench(args) => bench::run(&args, &context),
+        Verb::Engine(args) => engine::run(&args, &context),
         Verb::Simulate(args) => simulate::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
         Verb::Report(args) => report::run(&args, &context),

@@ -9,6 +9,7 @@ use crate::source::sources;
 
 /// Runs the verb.
 pub fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> {
-    let resolved = sources(&args.source, &context.environment)?.resolve()?;
+    let mut resolved = sources(&args.source, &context.environment)?.resolve()?;
+    resolved.points.iter_mut().for_each(session::twin::settle);
     session::measure(resolved, Means::Virtual, &Home::Fresh, args.dry_run, context)
 }

@@ -141,6 +141,11 @@ fn prepare(resolved: Resolved, means: Means, context: &Context) -> Result<Ready,
             crate::masked::url(url)
         )));
     }
+    if means == Means::Wire && !first.spec.target.url.is_empty() && first.spec.describes_an_engine() {
+        return Err(Failure::usage(
+            "engine, timing, router and faults describe a simulated engine, but target.url names a service\nhint: leave the URL out to measure a simulated engine over HTTP, or use `tokmark simulate`",
+        ));
+    }
     let words = Vocabulary::of(&first.spec.workload, &context.environment)?;
     let (lines, note) = prompts(&first.spec.workload)?;
     if let Some(note) = note {
@@ -168,7 +173,7 @@ fn run_points(
     for prepared in &points {
         match means {
             Means::Wire => {
-                drop(tokmark_drive::check_file_limit(prepared.load.most_in_flight().unwrap_or(1))?)
+                let _ = tokmark_drive::check_file_limit(prepared.load.most_in_flight().unwrap_or(1))?;
             }
             Means::Virtual => twin::check(&prepared.point.spec)?,
         }

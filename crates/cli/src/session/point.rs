@@ -83,7 +83,10 @@ impl PointRun<'_> {
         let hook = hook(self.spec.measure.count_tokens, self.session.words.clone(), Arc::clone(&measured));
         let usual = Options::default();
         let options = Options {
-            capacity: self.session.environment.queue_capacity().unwrap_or(usual.capacity),
+            capacity: match self.means {
+                Means::Wire => self.session.environment.queue_capacity().unwrap_or(usual.capacity),
+                Means::Virtual => writer::VIRTUAL_TIME_CAPACITY,
+            },
             hook,
             secrets: self.session.place.secrets.clone(),
             ..usual
@@ -104,7 +107,7 @@ impl PointRun<'_> {
                 let sinks = || -> Box<dyn Sink> { Box::new(Gauged::new(&sink)) };
                 tokmark_drive::run(self.job(lanes)?, &live, &control, sinks).map_err(Failure::from)
             }
-            Means::Virtual => self.simulation(&live, &control).play(sink.clone()),
+            Means::Virtual => self.simulation(&live, &control).play(sink.clone().waiting()),
         };
         drop(ticker);
         drop(sink);

@@ -10,6 +10,7 @@ use tokmark_wire::Url;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::session::gate::endpoint_path;
+use crate::session::twin;
 use crate::spec::Spec;
 
 /// Name of the simulated engine's model.
@@ -38,7 +39,7 @@ impl Place {
     /// The service the spec names; without one, a simulated engine, whose URL is written into `spec`.
     pub fn open(spec: &mut Spec, environment: &Environment) -> Result<Self, Failure> {
         let simulated = if spec.target.url.is_empty() {
-            let handle = simulate()?;
+            let handle = simulate(spec)?;
             spec.target.url = vec![handle.url()];
             Some(handle)
         } else {
@@ -93,11 +94,17 @@ pub fn check(spec: &Spec, environment: &Environment) -> Result<Option<Secret>, F
 /// How a certificate in a PEM file begins.
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
-fn simulate() -> Result<Handle, Failure> {
-    let timing =
-        Constant::new(SIMULATED_TTFT, SIMULATED_ITL).map_err(|e| Failure::internal(e.to_string()))?;
-    let engine = Slots::new(timing, SIMULATED_SLOTS).map_err(|e| Failure::internal(e.to_string()))?;
-    Server::start(Config::new(SIMULATED_MODEL, engine)).map_err(|e| Failure::internal(e.to_string()))
+/// The engine that the spec describes; if it describes none, the one whose true answer is known.
+fn simulate(spec: &Spec) -> Result<Handle, Failure> {
+    let config = if spec.describes_an_engine() {
+        Config::new(SIMULATED_MODEL, twin::engine(spec)?)
+    } else {
+        let timing =
+            Constant::new(SIMULATED_TTFT, SIMULATED_ITL).map_err(|e| Failure::internal(e.to_string()))?;
+        let engine = Slots::new(timing, SIMULATED_SLOTS).map_err(|e| Failure::internal(e.to_string()))?;
+        Config::new(SIMULATED_MODEL, engine)
+    };
+    Server::start(config).map_err(|e| Failure::internal(e.to_string()))
 }
 
 /// The key, the values of headers that carry one (of `Bearer x`, `x` too), and what URLs hold of the kind.

@@ -1,9 +1,12 @@
 //! The target in virtual time: the engine a spec describes, and the plan played against it.
 
-use tokmark_base::Micros;
+use std::sync::Arc;
+
+use tokmark_base::{Micros, Seed};
 use tokmark_drive::{Control, Live, RunEnd, WallClock};
-use tokmark_engine::{Engine, Limits, Slots};
-use tokmark_perf::Constant;
+use tokmark_engine::spec::EngineKind;
+use tokmark_engine::{Cluster, Limits};
+use tokmark_perf::{Mode, Role, Timing};
 use tokmark_record::header::Target;
 use tokmark_record::{Record, Sample, Sink};
 use tokmark_store::QueueSink;
@@ -11,6 +14,7 @@ use tokmark_workload::{Load, Pacer, Plan};
 
 use crate::failure::Failure;
 use crate::spec::Spec;
+use crate::spec::resolve::Point;
 
 /// One run about to be simulated.
 pub struct Simulation<'a> {
@@ -28,21 +32,72 @@ pub struct Simulation<'a> {
     pub control: &'a Control,
 }
 
+/// A simulation of which nobody said what engine is one of vLLM.
+pub fn settle(point: &mut Point) {
+    if point.spec.engine.kind.is_none() {
+        point.spec.engine.kind = Some(EngineKind::Vllm);
+        point.derive("engine.kind", "the engine that is simulated unless another is asked");
+    }
+}
+
 /// Whether the spec describes an engine that can be built.
 pub fn check(spec: &Spec) -> Result<(), Failure> {
     engine(spec).map(drop)
 }
 
-/// The engine that `spec` describes.
-pub fn engine(_spec: &Spec) -> Result<Box<dyn Engine>, Failure> {
-    let timing = Constant::default();
-    let engine = Slots::new(timing, 256).map_err(|e| Failure::usage(e.to_string()))?;
-    Ok(Box::new(engine))
+/// The engine that `spec` describes, with the workers and roles of its deployment.
+pub fn engine(spec: &Spec) -> Result<Cluster, Failure> {
+    engine_with(spec, timing(spec)?)
+}
+
+/// The same with a timing model of the caller's.
+pub fn engine_with(spec: &Spec, timing: Arc<dyn Timing>) -> Result<Cluster, Failure> {
+    let seed = Seed(spec.workload.seed);
+    tokmark_engine::cluster::build(&spec.engine, &spec.deployment, &spec.router, timing, &spec.faults, seed)
+        .map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// The timing model that `spec` describes, its table read.
+pub fn timing(spec: &Spec) -> Result<Arc<dyn Timing>, Failure> {
+    let table = match &spec.timing.table {
+        Some(path) => {
+            let read = tokmark_store::import::timing::read_timing(path);
+            Some(read.map_err(|e| Failure::usage(e.to_string()))?.table)
+        }
+        None => None,
+    };
+    spec.timing.build(table, Seed(spec.workload.seed)).map_err(|e| Failure::usage(e.to_string()))
 }
 
 /// The target as the run header names it.
-pub fn header(_spec: &Spec) -> Target {
-    Target { url: "simulated in virtual time".to_owned(), address: None }
+pub fn header(spec: &Spec) -> Target {
+    Target { url: format!("simulated in virtual time: {}", told(spec)), address: None }
+}
+
+/// Workers in all.
+pub fn workers(spec: &Spec) -> u32 {
+    let deployment = &spec.deployment;
+    let count = |role: Option<Role>| role.and_then(|role| role.workers).unwrap_or(1);
+    match deployment.mode {
+        Some(Mode::Disagg) => count(deployment.prefill) + count(deployment.decode),
+        _ => deployment.workers.unwrap_or(1),
+    }
+}
+
+/// Engine and workers in a few words.
+pub fn told(spec: &Spec) -> String {
+    let kind = spec.engine.kind.unwrap_or_default();
+    let deployment = &spec.deployment;
+    let count = |role: Option<Role>| role.and_then(|role| role.workers).unwrap_or(1);
+    let workers = if deployment.mode == Some(Mode::Disagg) {
+        format!("{} prefill + {} decode workers", count(deployment.prefill), count(deployment.decode))
+    } else {
+        match deployment.workers.unwrap_or(1) {
+            1 => "1 worker".to_owned(),
+            workers => format!("{workers} workers, {}", spec.router.policy),
+        }
+    };
+    format!("{kind}, {workers}")
 }
 
 impl Simulation<'_> {
@@ -59,7 +114,7 @@ impl Simulation<'_> {
         let stop = || self.control.interrupts() > 0;
         let clock = WallClock::start();
         let played =
-            tokmark_engine::simulate(&mut pacer, self.plan, &mut *engine, limits, &mut counted, &stop)
+            tokmark_engine::simulate(&mut pacer, self.plan, &mut engine, limits, &mut counted, &stop)
                 .map_err(|e| Failure::internal(e.to_string()))?;
         Ok(RunEnd {
             anchor_unix_ns: clock.anchor_unix_ns(),
@@ -72,7 +127,7 @@ impl Simulation<'_> {
     }
 }
 
-/// Waits for room in the queue instead of dropping: no wire is kept waiting. Counts for the live line.
+/// Counts for the live line.
 struct Counted<'a> {
     sink: QueueSink,
     live: &'a Live,
@@ -88,11 +143,9 @@ impl Sink for Counted<'_> {
         if !record.outcome.is_success() {
             lane.failed.add(1);
         }
-        while self.sink.room() == 0 {
-            std::thread::yield_now();
-        }
-        self.handed_over += 1;
-        self.sink.record(record)
+        let taken = self.sink.record(record);
+        self.handed_over += u64::from(taken);
+        taken
     }
 
     fn sample(&mut self, sample: Sample) -> bool {

@@ -20,7 +20,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokmark_drive::{GateSpec, TargetSpec};
 use tokmark_measure::MeasureSpec;
-use tokmark_perf::Deployment;
+use tokmark_engine::router::RouterSpec;
+use tokmark_engine::{EngineSpec, FaultSpec};
+use tokmark_perf::{Deployment, TimingSpec};
 use tokmark_workload::{LoadSpec, WorkloadSpec};
 
 pub use error::SpecError;
@@ -41,12 +43,39 @@ pub struct Spec {
     pub load: LoadSpec,
     /// What runs behind the target, as facts.
     pub deployment: Deployment,
+    /// The engine, if it is simulated.
+    #[serde(skip_serializing_if = "is_default")]
+    pub engine: EngineSpec,
+    /// How long the simulated engine's passes take.
+    #[serde(skip_serializing_if = "is_default")]
+    pub timing: TimingSpec,
+    /// How requests are spread over simulated workers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub router: RouterSpec,
+    /// What goes wrong in the simulated cluster.
+    #[serde(skip_serializing_if = "is_default")]
+    pub faults: Vec<FaultSpec>,
     /// What must hold before the load starts.
     pub gate: GateSpec,
     /// How it is measured.
     pub measure: MeasureSpec,
     /// Where results go.
     pub output: OutputSpec,
+}
+
+/// Sections of a simulated target are left out of a spec that has none.
+fn is_default<T: Default + PartialEq>(section: &T) -> bool {
+    *section == T::default()
+}
+
+impl Spec {
+    /// Whether anything at all is said about a simulated target.
+    pub fn describes_an_engine(&self) -> bool {
+        !(is_default(&self.engine)
+            && is_default(&self.timing)
+            && is_default(&self.router)
+            && is_default(&self.faults))
+    }
 }
 
 /// The JSON Schema of the spec, as checked in.

@@ -178,7 +178,14 @@ impl Point {
 
     /// The complete spec as JSON, secrets masked.
     pub fn values(&self) -> Value {
-        serde_json::to_value(&self.spec).map_or_else(|_| json!({}), mask)
+        let mut values = serde_json::to_value(&self.spec).map_or_else(|_| json!({}), mask);
+        if self.spec.describes_an_engine() {
+            values["engine"] = json!(self.spec.engine);
+            values["timing"] = json!(self.spec.timing);
+            values["router"] = json!(self.spec.router);
+            values["faults"] = json!(self.spec.faults);
+        }
+        values
     }
 
     /// For every leaf of the spec, its origin in one word.

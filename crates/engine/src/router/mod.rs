@@ -2,7 +2,25 @@
 //!
 //! Sans-I/O like the engines: the cluster says what arrives, what ends and what the workers report, each with its moment; the
 //! router says where each request goes, now or later.
+//!
+//! Start reading at [`Router`] and [`RouterSpec`], then `dispatcher.rs`, which puts the parts together: `busy.rs` filters,
+//! `policy/` scores, `pick.rs` picks; `tracker.rs` and `knowledge.rs` say what load and caches look like from here, `queue.rs`
+//! holds back, `affinity.rs` keeps conversations in place. One more policy is one file in `policy/`.
+//!
+//! Not yet: blocks of replies tracked as they grow, modelled decay of prefills, priorities that jump by seconds, classes of
+//! requests with limits of their own, deadlines, a cache shared by all workers, an approximate index bounded by capacity.
 
+mod affinity;
+mod busy;
+mod dispatcher;
+mod knowledge;
+mod pick;
+mod policy;
+mod queue;
+mod spec;
+mod tracker;
+
+pub use spec::{Affinity, PolicyKind, QueuePolicy, RouterError, RouterSpec, build};
 use tokmark_base::Micros;
 use tokmark_kv::{Chain, KvEvent};
 
@@ -93,7 +111,8 @@ pub trait Router: Send {
         placed: &mut Vec<(RequestId, WorkerId)>,
     );
 
-    /// A worker is down: what it held is forgotten, nothing goes there. Its requests are told of by [`Self::gone`] before.
+    /// A worker is down: what it held is forgotten, nothing goes there. Its requests are told of by [`Self::gone`], better after
+    /// this than before: else one that waits may still go there.
     fn down(&mut self, now: Micros, worker: WorkerId);
 
     /// When the router wants [`Self::advance`] if nothing else happens (a queue's deadline).
@@ -103,4 +122,8 @@ pub trait Router: Send {
 
     /// Lets everything happen that is due.
     fn advance(&mut self, _now: Micros, _placed: &mut Vec<(RequestId, WorkerId)>) {}
+
+    /// Moves the requests that were [`Verdict::Queued`] and have been refused after all since the last call to the end of `into`.
+    /// To be asked after every call that can place something, and after [`Self::down`]; [`Self::gone`] is not called for them.
+    fn refused(&mut self, _into: &mut Vec<(RequestId, Rejection)>) {}
 }

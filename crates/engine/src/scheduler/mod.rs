@@ -4,11 +4,17 @@ use tokmark_base::Micros;
 use tokmark_kv::KvEvent;
 use tokmark_perf::Step;
 
-use crate::{Arrival, Census, Gauges, Out, RequestId};
+use crate::{Arrival, Census, Gauges, Lifecycle, Out, RequestId};
 
+pub mod sglang;
 mod slots;
+pub mod trtllm;
+pub mod vllm;
 
+pub use sglang::{Sglang, SglangParams};
 pub use slots::{EngineError, Slots};
+pub use trtllm::{TrtLlm, TrtLlmParams};
+pub use vllm::{Vllm, VllmParams};
 
 /// The batch policy of an engine: composes forward passes and says what each brought. It knows no durations: [`crate::Worker`]
 /// asks the timing model and says when a pass is over.
@@ -42,6 +48,19 @@ pub trait Scheduler: Send {
             self.end(at, out);
             self.begin(at, out);
         }
+    }
+
+    /// See [`crate::Engine::reserve`]. An engine that models no memory has room at once.
+    fn reserve(&mut self, now: Micros, arrival: Arrival, out: &mut Out) {
+        out.push(now, arrival.id, Lifecycle::Reserved);
+    }
+
+    /// See [`crate::Engine::release`].
+    fn release(&mut self, _now: Micros, _request: RequestId, _out: &mut Out) {}
+
+    /// See [`crate::Engine::cached`].
+    fn cached(&self, _arrival: &Arrival) -> u32 {
+        0
     }
 
     /// Where every request, token and block is.
@@ -85,6 +104,18 @@ impl<S: Scheduler + ?Sized> Scheduler for Box<S> {
 
     fn repeat(&mut self, stamps: &[Micros], out: &mut Out) {
         (**self).repeat(stamps, out);
+    }
+
+    fn reserve(&mut self, now: Micros, arrival: Arrival, out: &mut Out) {
+        (**self).reserve(now, arrival, out);
+    }
+
+    fn release(&mut self, now: Micros, request: RequestId, out: &mut Out) {
+        (**self).release(now, request, out);
+    }
+
+    fn cached(&self, arrival: &Arrival) -> u32 {
+        (**self).cached(arrival)
     }
 
     fn census(&self) -> Census {

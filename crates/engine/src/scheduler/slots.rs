@@ -17,6 +17,8 @@ pub struct Slots {
     timing: Box<dyn Timing>,
     limits: Limits,
     now: Micros,
+    /// Nobody is admitted before this moment.
+    stalled: Micros,
     arrivals: u64,
     jobs: BTreeMap<RequestId, Job>,
     /// In order of arrival. A job cancelled while it waited leaves its entry behind; it is skipped.
@@ -26,13 +28,23 @@ pub struct Slots {
 }
 
 /// Why an engine could not be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
     /// An engine that can never serve.
     #[error("{name} is 0: the engine could never serve a request\nhint: give {name} as 1 or more")]
     ZeroCapacity {
         /// `slots`, `context` or `natural_output`.
         name: &'static str,
+    },
+    /// A parameter out of its range.
+    #[error("{name} is {value}: it must be {must}\nhint: give {name} a value within these limits")]
+    Parameter {
+        /// Under the engine's own name.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What would do.
+        must: &'static str,
     },
 }
 
@@ -56,8 +68,16 @@ struct Job {
     arrival: Arrival,
     output: u32,
     reason: FinishReason,
+    /// Tokens that are out, elsewhere or here.
     emitted: u32,
     running: bool,
+}
+
+impl Job {
+    /// Tokens that came out here.
+    fn here(&self) -> u64 {
+        u64::from(self.emitted - self.arrival.carried.emitted)
+    }
 }
 
 impl Slots {
@@ -69,6 +89,7 @@ impl Slots {
             timing: Box::new(timing),
             limits,
             now: Micros(i64::MIN),
+            stalled: Micros(i64::MIN),
             arrivals: 0,
             jobs: BTreeMap::new(),
             queue: VecDeque::new(),
@@ -111,16 +132,20 @@ impl Slots {
             return Err(Rejection::UnknownLength);
         }
         let (output, reason) = self.limits.output(arrival.input, arrival.length)?;
+        let emitted = arrival.carried.emitted;
+        if emitted >= output {
+            return Err(Rejection::NothingAsked);
+        }
         self.jobs.insert(
             arrival.id,
-            Job { nth, arrival: arrival.clone(), output, reason, emitted: 0, running: false },
+            Job { nth, arrival: arrival.clone(), output, reason, emitted, running: false },
         );
         Ok(())
     }
 
     /// Gives free slots to those who wait longest.
     fn admit(&mut self, at: Micros, out: &mut Out) {
-        while self.census.running < self.limits.slots as u64 {
+        while at >= self.stalled && self.census.running < self.limits.slots as u64 {
             let Some(ticket) = self.queue.pop_front() else {
                 return;
             };
@@ -131,12 +156,15 @@ impl Slots {
             self.census.waiting -= 1;
             self.census.running += 1;
             out.push(at, ticket.id, Lifecycle::Admitted { cached: None });
+            let context = u64::from(job.arrival.input.unwrap_or(0)) + u64::from(job.emitted);
             let step = Step {
-                prefill_sequences: 1,
-                prefill_tokens: u64::from(job.arrival.input.unwrap_or(0)),
                 running: self.census.running as u32,
                 slots: self.limits.slots as u32,
-                ..Step::default()
+                ..if job.arrival.carried.cached {
+                    Step { decode_sequences: 1, decode_tokens: 1, decode_context: context, ..Step::default() }
+                } else {
+                    Step { prefill_sequences: 1, prefill_tokens: context, ..Step::default() }
+                }
             };
             let first = at + self.timing.duration(&step);
             self.due.push(Reverse((first, ticket)));
@@ -169,8 +197,8 @@ impl Slots {
         out.push(at, ticket.id, Lifecycle::Finished(job.reason));
         self.census.running -= 1;
         self.census.finished += 1;
-        self.census.tokens_running -= u64::from(job.output);
-        self.census.tokens_finished += u64::from(job.output);
+        self.census.tokens_running -= job.here();
+        self.census.tokens_finished += job.here();
         self.jobs.remove(&ticket.id);
         self.admit(at, out);
     }
@@ -185,11 +213,21 @@ impl Slots {
         }
     }
 
+    /// When a stall ends that somebody waits for: otherwise nobody waits while a slot is free.
+    fn resumes(&self) -> Option<Micros> {
+        let free = self.census.running < self.limits.slots as u64;
+        (free && self.census.waiting > 0).then_some(self.stalled)
+    }
+
     fn happen(&mut self, to: Micros, out: &mut Out) {
-        while let Some(Reverse((at, ticket))) = self.due.peek().copied() {
-            if at > to {
-                break;
+        loop {
+            if let Some(at) = self.resumes().filter(|at| *at <= to) {
+                self.admit(at, out);
             }
+            let Some(Reverse((at, ticket))) = self.due.peek().copied().filter(|Reverse((at, _))| *at <= to)
+            else {
+                break;
+            };
             self.due.pop();
             self.step(at, ticket, out);
             self.drop_stale();
@@ -225,8 +263,8 @@ impl Engine for Slots {
         };
         if job.running {
             self.census.running -= 1;
-            self.census.tokens_running -= u64::from(job.emitted);
-            self.census.tokens_cancelled += u64::from(job.emitted);
+            self.census.tokens_running -= job.here();
+            self.census.tokens_cancelled += job.here();
         } else {
             self.census.waiting -= 1;
         }
@@ -247,7 +285,7 @@ impl Engine for Slots {
         let mut jobs: Vec<Job> = std::mem::take(&mut self.jobs).into_values().collect();
         jobs.sort_by_key(|job| job.nth);
         for job in jobs {
-            let carried = Carried { emitted: job.arrival.carried.emitted + job.emitted, cached: false };
+            let carried = Carried { emitted: job.emitted, cached: false };
             lost.push(Arrival { carried, ..job.arrival });
         }
         let census = &mut self.census;
@@ -256,10 +294,26 @@ impl Engine for Slots {
         (census.waiting, census.running, census.tokens_running) = (0, 0, 0);
         self.queue.clear();
         self.due.clear();
+        self.stalled = Micros(i64::MIN);
+    }
+
+    fn reserve(&mut self, now: Micros, arrival: Arrival, out: &mut Out) {
+        out.push(now.max(self.now), arrival.id, Lifecycle::Reserved);
+    }
+
+    fn release(&mut self, _now: Micros, _request: RequestId, _out: &mut Out) {}
+
+    fn stall(&mut self, now: Micros, until: Micros, out: &mut Out) {
+        let now = now.max(self.now);
+        // What would happen at this very moment no longer does.
+        self.happen(Micros(now.0.saturating_sub(1)).max(self.now), out);
+        let longer = until.since(now.max(self.stalled));
+        self.due = self.due.drain().map(|Reverse((at, ticket))| Reverse((at + longer, ticket))).collect();
+        self.stalled = self.stalled.max(until);
     }
 
     fn next_due(&self) -> Option<Micros> {
-        self.due.peek().map(|Reverse((at, _))| *at)
+        self.due.peek().map(|Reverse((at, _))| *at).into_iter().chain(self.resumes()).min()
     }
 
     fn census(&self) -> Census {

@@ -30,6 +30,9 @@ fn reply(streaming: bool, faults: impl IntoIterator<Item = Fault>) -> Reply {
         streaming,
         usage: UsagePolicy::Never,
         prompt_tokens: 3,
+        stream_interval: 1,
+        tell_cached: true,
+        plays: Kind::Vllm,
         lexicon: Arc::new(Letters),
         words: Seed(0).stream("reply", 1),
     })

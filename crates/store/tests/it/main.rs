@@ -6,3 +6,4 @@
 mod deployment;
 mod golden;
 mod kill;
+mod timing;

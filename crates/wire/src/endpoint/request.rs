@@ -92,6 +92,8 @@ pub struct Request {
     pub texts: Vec<String>,
     /// Tokens of a prompt given as ids (`prompt: [1, 2, …]`).
     pub token_ids: Option<u32>,
+    /// Those ids, their lower 32 bits.
+    pub ids: Vec<u32>,
     /// `stream`
     pub streaming: bool,
     /// `stream_options.include_usage`
@@ -104,6 +106,12 @@ pub struct Request {
     pub min_tokens: Option<u32>,
     /// `ignore_eos`, also inside `nvext`.
     pub ignore_eos: bool,
+    /// `priority`, as vLLM and SGLang read it.
+    pub priority: Option<i32>,
+    /// `nvext.agent_context.session_id`, as Dynamo reads it; not blank.
+    pub session: Option<String>,
+    /// `user`
+    pub user: Option<String>,
 }
 
 /// Why a request body was refused; the text is what a server says with status 400.
@@ -129,14 +137,20 @@ pub(super) fn decode(kind: EndpointKind, body: &[u8]) -> Result<Request, Request
     let count = |key: &str| map.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let flag = |value: Option<&Value>| value.and_then(Value::as_bool).unwrap_or(false);
     let stream_options = map.get("stream_options");
+    let nvext = map.get("nvext");
+    let context = nvext.and_then(|n| n.get("agent_context"));
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let mut request = Request {
-        model: map.get("model").and_then(Value::as_str).map(str::to_owned),
+        model: text(map.get("model")),
         streaming: flag(map.get("stream")),
         include_usage: flag(stream_options.and_then(|o| o.get("include_usage"))),
         continuous_usage: flag(stream_options.and_then(|o| o.get("continuous_usage_stats"))),
         max_tokens: count("max_completion_tokens").or_else(|| count("max_tokens")),
         min_tokens: count("min_tokens"),
-        ignore_eos: flag(map.get("ignore_eos")) || flag(map.get("nvext").and_then(|n| n.get("ignore_eos"))),
+        ignore_eos: flag(map.get("ignore_eos")) || flag(nvext.and_then(|n| n.get("ignore_eos"))),
+        priority: map.get("priority").and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok()),
+        session: text(context.and_then(|c| c.get("session_id"))).filter(|id| !id.trim().is_empty()),
+        user: text(map.get("user")),
         ..Request::default()
     };
     let key = match kind {
@@ -151,6 +165,7 @@ pub(super) fn decode(kind: EndpointKind, body: &[u8]) -> Result<Request, Request
         (EndpointKind::Completions, Value::String(text)) => request.texts.push(text.clone()),
         (EndpointKind::Completions, Value::Array(items)) if items.iter().all(Value::is_u64) => {
             request.token_ids = u32::try_from(items.len()).ok();
+            request.ids = items.iter().filter_map(Value::as_u64).map(|id| id as u32).collect();
         }
         (EndpointKind::Completions, Value::Array(items)) => {
             request.texts = items.iter().filter_map(Value::as_str).map(str::to_owned).collect();

@@ -42,12 +42,23 @@ impl ReplyWriter {
     }
 
     /// Some words; with `usage` if the client asked for it on every chunk.
+    ///
+    /// Written piece by piece into `out`: a simulated server does this for every token of every stream.
     pub fn content(&self, text: &str, usage: Option<&Usage>, out: &mut Vec<u8>) {
-        let text = Value::from(text);
-        match self.kind {
-            EndpointKind::Chat => self.one(out, &format!(r#""delta":{{"content":{text}}}"#), None, usage),
-            EndpointKind::Completions => self.one(out, &format!(r#""text":{text}"#), None, usage),
+        let (before, after) = match self.kind {
+            EndpointKind::Chat => (r#""delta":{"content":"#, "}"),
+            EndpointKind::Completions => (r#""text":"#, ""),
+        };
+        for piece in ["data: {", &self.event, r#","choices":[{"index":0,"#, before] {
+            out.extend_from_slice(piece.as_bytes());
         }
+        serde_json::to_writer(&mut *out, text).expect("a vector takes every write");
+        out.extend_from_slice(after.as_bytes());
+        out.extend_from_slice(br#","logprobs":null,"finish_reason":null}]"#);
+        if let Some(usage) = usage {
+            write!(out, r#","usage":{}"#, usage_value(usage)).expect("a vector takes every write");
+        }
+        out.extend_from_slice(b"}\n\n");
     }
 
     /// Some words of reasoning; under completions, which know none, plain words.

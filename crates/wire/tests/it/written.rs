@@ -70,7 +70,13 @@ fn a_server_reads_what_a_client_wrote() {
     let read = EndpointKind::Chat.decode_request(parts.to_string().as_bytes()).unwrap();
     assert_eq!(read.texts, ["a"]);
     let ids = EndpointKind::Completions.decode_request(br#"{"prompt":[1,2,3]}"#).unwrap();
-    assert_eq!((ids.token_ids, ids.texts), (Some(3), vec![]));
+    assert_eq!((ids.token_ids, ids.ids, ids.texts), (Some(3), vec![1, 2, 3], vec![]));
+    let who = br#"{"prompt":"a","priority":-2,"user":"u","nvext":{"agent_context":{"session_id":"s 1"}}}"#;
+    let who = EndpointKind::Completions.decode_request(who).unwrap();
+    assert_eq!(
+        (who.priority, who.user.as_deref(), who.session.as_deref()),
+        (Some(-2), Some("u"), Some("s 1"))
+    );
     for (bad, want) in [("{", "not JSON"), ("[]", "not a JSON object"), ("{}", "`prompt` is missing")] {
         let error = EndpointKind::Completions.decode_request(bad.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(want) && error.contains("hint: "), "{error}");

@@ -56,7 +56,8 @@ def replay():
     model = {"type": "external", "provider": "dynamo_profile", "config": {"path": str(HERE / "mocker.npz")}}
     config = _normalize_mocker_config({"engine": {"timing_model": model}})
     print("requests\tinput_tokens\tttft_ms\titl_ms")
-    for requests, tokens in [(1, n) for n in (16, 64, 128, 300, 512, 1000, 3000, 5000, 7000)] + [(2, 100), (2, 333), (3, 100), (3, 333)]:
+    alone = [(1, n) for n in (16, 64, 128, 300, 512, 1000, 3000, 5000, 7000)]
+    for requests, tokens in [*alone, (2, 100), (2, 333), (3, 100), (3, 333)]:
         report = run_synthetic_trace_replay(tokens, 2, requests, extra_engine_args=config, arrival_interval_ms=0)
         summary = report.summary
         print(f"{requests}\t{tokens}\t{summary['mean_ttft_ms']!r}\t{summary['mean_tpot_ms']!r}")

@@ -1,0 +1,168 @@
+//! The SGLang twin against Dynamo 1.6.1's offline replay, request by request (see `tests/golden/dynamo-1.6.1/README.md`).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tokmark_base::{Content, Micros, Seed, Segment};
+use tokmark_engine::scheduler::sglang::SchedulePolicy;
+use tokmark_engine::{Arrival, Engine, Length, Lifecycle, Out, RequestId, Sglang, SglangParams, Worker};
+use tokmark_perf::{Step, StepTime, Timing};
+
+/// Dynamo's own polynomial (`PerfModel::Polynomial`), with its integer divisions.
+struct Polynomial;
+
+impl Timing for Polynomial {
+    fn step(&self, step: &Step) -> StepTime {
+        let mut time = StepTime::default();
+        if step.prefill_sequences > 0 {
+            let batch = u64::from(step.prefill_sequences);
+            let mean = |sum: u64| sum / batch;
+            let new = mean(step.prefill_context + step.prefill_tokens) - mean(step.prefill_context);
+            let n = (batch * new) as f64;
+            time.prefill_ms = 4.209_989e-7 * n * n + 1.518_344e-2 * n + 16.501_42;
+        }
+        if step.decode_sequences > 0 {
+            let u = (step.decode_context as f64 / step.cache_tokens as f64).min(1.0);
+            time.decode_ms = (-25.74 * u * u + 54.01 * u + 5.74).max(1.0);
+        }
+        time
+    }
+
+    /// Dynamo rounds passes to nanoseconds. So does this: the engine's clock has no unit of its own, and here a tick is one.
+    fn duration(&self, step: &Step) -> Micros {
+        Micros((self.step(step).total_ms() * 1e6).round() as i64)
+    }
+}
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/dynamo-1.6.1").join(name)
+}
+
+fn arrivals(trace: &str, block: u32) -> Vec<(Micros, Arrival)> {
+    let text = std::fs::read_to_string(golden(trace)).unwrap();
+    let rows = text.lines().enumerate().map(|(index, line)| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let ids = row["hash_ids"].as_array().unwrap();
+        let content = ids.iter().map(|id| Segment { id: id.as_u64().unwrap(), tokens: block }).collect();
+        let arrival = Arrival {
+            id: RequestId(index as u64),
+            input: row["input_length"].as_u64().map(|n| n as u32),
+            content: Content::Segments(content),
+            length: Length::exactly(row["output_length"].as_u64().unwrap() as u32),
+            ..Arrival::default()
+        };
+        (nanos(&row["timestamp"]), arrival)
+    });
+    rows.collect()
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Seen {
+    admissions: Vec<(Micros, u32)>,
+    tokens: Vec<Micros>,
+    finished: bool,
+}
+
+fn simulate(params: SglangParams, arrivals: &[(Micros, Arrival)], look_ahead: bool) -> Vec<Seen> {
+    let mut worker = Worker::new(Sglang::new(params).unwrap(), Polynomial, Seed(0).stream("noise", 0));
+    worker.look_ahead(look_ahead);
+    let mut out = Out::default();
+    for (at, arrival) in arrivals {
+        worker.arrive(*at, arrival.clone(), &mut out);
+    }
+    while let Some(due) = worker.next_due() {
+        worker.advance(due, &mut out);
+    }
+    worker.census().check().unwrap();
+    let mut seen: BTreeMap<RequestId, Seen> = BTreeMap::new();
+    for event in &out.events {
+        let seen = seen.entry(event.request).or_default();
+        match event.what {
+            Lifecycle::Admitted { cached } => seen.admissions.push((event.at, cached.unwrap())),
+            Lifecycle::FirstToken => seen.tokens.push(event.at),
+            Lifecycle::Tokens(n) => seen.tokens.extend((0..n).map(|_| event.at)),
+            Lifecycle::Stretch { from, len } => {
+                seen.tokens.extend_from_slice(&out.stamps[from as usize..(from + len) as usize]);
+            }
+            Lifecycle::Finished(_) => seen.finished = true,
+            Lifecycle::Queued | Lifecycle::PrefillChunk(_) | Lifecycle::Preempted => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    seen.into_values().collect()
+}
+
+fn nanos(ms: &Value) -> Micros {
+    Micros((ms.as_f64().unwrap() * 1e6).round() as i64)
+}
+
+/// Every stamp of every request, to the nanosecond; one more for the sums of floating point that Dynamo keeps time in.
+fn compare(name: &str) {
+    let text = std::fs::read_to_string(golden(name)).unwrap();
+    let golden: Value = serde_json::from_str(&text).unwrap();
+    let engine = &golden["engine"]["aggregated"];
+    let count = |value: &Value| value.as_u64().unwrap() as u32;
+    let params = SglangParams {
+        max_total_tokens: engine["num_gpu_blocks"].as_u64().unwrap(),
+        page_size: count(&engine["block_size"]),
+        max_running_requests: Some(count(&engine["max_num_seqs"])),
+        chunked_prefill_size: Some(count(&engine["sglang"]["chunked_prefill_size"])),
+        max_prefill_tokens: count(&engine["sglang"]["max_prefill_tokens"]),
+        clip_max_new_tokens: count(&engine["sglang"]["clip_max_new_tokens"]),
+        schedule_policy: match engine["sglang"]["schedule_policy"].as_str().unwrap() {
+            "lpm" => SchedulePolicy::Lpm,
+            _ => SchedulePolicy::Fcfs,
+        },
+        ..SglangParams::default()
+    };
+    let job = &golden["job"];
+    let arrivals = arrivals(job["trace"].as_str().unwrap(), count(&job["trace_block_size"]));
+    let seen = simulate(params.clone(), &arrivals, false);
+    assert_eq!(seen, simulate(params, &arrivals, true), "{name}: looking ahead changes nothing");
+    let rows = golden["requests"].as_array().unwrap();
+    assert_eq!(seen.len(), rows.len());
+    for (index, (seen, row)) in seen.iter().zip(rows).enumerate() {
+        let first = nanos(&row["first_token_ms"]);
+        let mut admissions = vec![(nanos(&row["admit_ms"]), count(&row["reused_tokens"]))];
+        if let Some(all) = row["admissions"].as_array() {
+            admissions = all.iter().map(|pair| (nanos(&pair[0]), count(&pair[1]))).collect();
+        }
+        assert!(seen.finished && seen.tokens.len() as u64 == row["output_tokens"].as_u64().unwrap());
+        assert_eq!(seen.admissions.len(), admissions.len(), "{name}: admissions of request {index}");
+        let mut pairs =
+            vec![(seen.tokens[0], first), (*seen.tokens.last().unwrap(), nanos(&row["last_token_ms"]))];
+        if let (Some(second), Some(ttst)) = (seen.tokens.get(1), row["ttst_ms"].as_f64()) {
+            pairs.push((*second, Micros(first.0 + (ttst * 1e6).round() as i64)));
+        }
+        for (ours, theirs) in seen.admissions.iter().zip(&admissions) {
+            assert_eq!(ours.1, theirs.1, "{name}: cached tokens of request {index}");
+            pairs.push((ours.0, theirs.0));
+        }
+        for (ours, theirs) in pairs {
+            let apart = (ours.0 - theirs.0).abs();
+            assert!(apart <= 1, "{name}: request {index}: {ours:?}, Dynamo {theirs:?}");
+        }
+    }
+}
+
+#[test]
+fn fifo_is_dynamos() {
+    compare("sglang-1-fifo.json");
+}
+
+#[test]
+fn lpm_is_dynamos() {
+    compare("sglang-1-lpm.json");
+}
+
+#[test]
+fn chunks_are_dynamos() {
+    compare("sglang-1-chunked.json");
+}
+
+#[test]
+fn retraction_is_dynamos() {
+    compare("sglang-1-retraction.json");
+}

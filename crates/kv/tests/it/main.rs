@@ -1,0 +1,3 @@
+//! Against independent oracles: Dynamo's own hashing crates.
+
+mod hashes;
