@@ -46,7 +46,7 @@ fn measure(streams: usize, workers: usize, threads: usize, seconds: usize) {
     let spec =
         EngineSpec { kind: Some(EngineKind::Vllm), max_num_seqs: Some(1_024), ..EngineSpec::default() };
     let deployment = Deployment { workers: Some(workers as u32), ..Deployment::default() };
-    let engine = cluster::build(&spec, &deployment, &RouterSpec::default(), &timing, &[], Seed(0)).unwrap();
+    let engine = cluster::build(&spec, &deployment, &RouterSpec::default(), timing, &[], Seed(0)).unwrap();
     let server = Server::start(Config { threads, ..Config::new("m", engine) }).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let client = {

@@ -20,9 +20,6 @@ use crate::session::twin;
 use crate::source::sources;
 use crate::spec::Spec;
 
-/// Sequences in a batch unless somebody said otherwise: the engines' own defaults are this or more.
-const USUAL_BATCH: u32 = 256;
-
 /// Runs the verb.
 pub fn run(args: &EngineArgs, context: &Context) -> Result<Exit, Failure> {
     let screen = context.screen;
@@ -30,7 +27,11 @@ pub fn run(args: &EngineArgs, context: &Context) -> Result<Exit, Failure> {
     resolved.points.iter_mut().for_each(twin::settle);
     let spec = match &resolved.points[..] {
         [point] => &point.spec,
-        _ => return Err(Failure::usage("a server has no sweep\nhint: sweep its client: `tokmark bench -c 1,2,4 URL`")),
+        _ => {
+            return Err(Failure::usage(
+                "a server has no sweep\nhint: sweep its client: `tokmark bench -c 1,2,4 URL`",
+            ));
+        }
     };
     if let Some(url) = spec.target.url.first() {
         let url = crate::masked::url(url);
@@ -59,9 +60,6 @@ fn config(args: &EngineArgs, spec: &Spec, context: &Context) -> Result<Config, F
     let timing = twin::timing(spec)?;
     let dial = Dial::new();
     let engine = twin::engine_with(spec, Arc::new(Adjustable::new(Arc::clone(&timing), Arc::clone(&dial))))?;
-    let slots = &spec.engine;
-    let asked = [slots.max_num_seqs, slots.max_running_requests, slots.max_batch_size, slots.slots];
-    let sequences = asked.into_iter().flatten().next().unwrap_or(USUAL_BATCH);
     let model = spec.target.model.clone().unwrap_or_else(|| SIMULATED_MODEL.to_owned());
     let mut config = Config::new(&model, engine);
     if !args.served_model_name.is_empty() {
@@ -75,7 +73,7 @@ fn config(args: &EngineArgs, spec: &Spec, context: &Context) -> Result<Config, F
     config.threads = args.threads;
     config.dial = Some(dial);
     config.admin = !args.no_admin;
-    config.load = Some(Load::of(&timing, twin::workers(spec), sequences));
+    config.load = Some(Load::of(&timing, twin::workers(spec), twin::batch(spec)));
     config.api_key = key;
     Ok(config)
 }
@@ -99,7 +97,10 @@ fn refused(error: StartError) -> Failure {
 }
 
 fn summary(stats: &Stats) -> String {
-    format!("{} requests on {} connections; sends late by {}", stats.requests, stats.connections, stats.lateness)
+    format!(
+        "{} requests on {} connections; sends late by {}",
+        stats.requests, stats.connections, stats.lateness
+    )
 }
 
 fn object(stats: &Stats) -> serde_json::Value {

@@ -23,6 +23,8 @@ pub struct Watched {
     pub measured: Arc<Mutex<tokmark_measure::live::Live>>,
     /// What was asked.
     pub load: Load,
+    /// Whether the load's own times pass on the clock: in virtual time they do not.
+    pub in_wall_time: bool,
     /// Put in front, as `c8: ` in a sweep.
     pub prefix: String,
 }
@@ -84,6 +86,7 @@ fn line(watched: &Watched, now: Micros, interrupts: u8) -> String {
         in_flight: driver.in_flight(),
         content: driver.total(|lane| &lane.content_events),
         interrupts,
+        in_wall_time: watched.in_wall_time,
     };
     let snapshot = watched.measured.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
     format!("{}{}", watched.prefix, describe(&watched.load, &facts, &snapshot))
@@ -99,6 +102,7 @@ struct Facts {
     in_flight: u64,
     content: u64,
     interrupts: u8,
+    in_wall_time: bool,
 }
 
 fn describe(load: &Load, facts: &Facts, snapshot: &LiveSnapshot) -> String {
@@ -109,6 +113,10 @@ fn describe(load: &Load, facts: &Facts, snapshot: &LiveSnapshot) -> String {
         format!("{}{of} requests", facts.completed),
         format!("{} failed", facts.failed),
     ];
+    if !facts.in_wall_time {
+        parts.extend(eta(load, facts).map(|left| format!("ETA {}", format_duration(left))));
+        return parts.join(" · ");
+    }
     let achieved = facts.released as f64 / seconds;
     match (load.arrival.concurrency(), load.arrival.process().mean_rate()) {
         (Some(streams), _) => parts.push(format!("{}/{streams} streams", facts.in_flight)),
@@ -143,7 +151,10 @@ fn eta(load: &Load, facts: &Facts) -> Option<Micros> {
         Some(Phased::For(time)) => time,
         _ => Micros::ZERO,
     };
-    let by_time = load.duration.map(|d| (d + phase(load.warmup) + phase(load.cooldown)).since(facts.elapsed));
+    let by_time = load
+        .duration
+        .filter(|_| facts.in_wall_time)
+        .map(|d| (d + phase(load.warmup) + phase(load.cooldown)).since(facts.elapsed));
     let by_count = load.starts().filter(|_| facts.completed > 0).map(|starts| {
         let left = starts.saturating_sub(facts.completed) as f64;
         Micros::from_secs_f64(left * facts.elapsed.as_secs_f64() / facts.completed as f64)
@@ -173,6 +184,7 @@ mod tests {
             in_flight: 8,
             content: 640,
             interrupts: 0,
+            in_wall_time: true,
         };
         let snapshot = LiveSnapshot {
             ttft_ms_p50: Some(12.3),
@@ -188,7 +200,12 @@ mod tests {
             describe(&load(r#"{"rate": 6, "duration": "1m"}"#), &facts, &LiveSnapshot::default()),
             "10 s · 50 requests · 2 failed · 5.80/6.00 req/s · 8 in flight · 64.0 events/s · ETA 50s"
         );
-        let over = Facts { elapsed: Micros(60_400_000), in_flight: 1, ..Facts::default() };
+        let virtual_time = Facts { in_wall_time: false, ..facts };
+        let said =
+            describe(&load(r#"{"rate": 6, "requests": 100}"#), &virtual_time, &LiveSnapshot::default());
+        assert_eq!(said, "10 s · 50/100 requests · 2 failed · ETA 10s");
+        let over =
+            Facts { elapsed: Micros(60_400_000), in_flight: 1, in_wall_time: true, ..Facts::default() };
         let said = describe(&load(r#"{"rate": 6, "duration": "1m"}"#), &over, &LiveSnapshot::default());
         assert!(said.ends_with("1 in flight · finishing"), "{said}");
     }

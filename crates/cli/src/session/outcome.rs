@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use tokmark_base::Micros;
+use tokmark_base::units::{format_duration, significant};
 use tokmark_measure::summary::State;
 use tokmark_measure::{Summary, Validity};
 use tokmark_report::{sweep, terminal};
@@ -12,7 +14,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::session::Session;
-use crate::session::point::{Finished, style};
+use crate::session::point::{Finished, Simulated, style};
 use crate::spec::Spec;
 use crate::spec::sweep::Axis;
 
@@ -83,6 +85,9 @@ impl Outcome {
             }
             (_, None) => {}
         }
+        if let Some(told) = self.simulated() {
+            screen.note(&told);
+        }
         screen.note(&format!("run directory: {}", self.dir.display()));
         for (_, trouble) in &self.trouble {
             screen.alarm(&format!("error: {trouble}"));
@@ -90,6 +95,17 @@ impl Outcome {
         let exit = self.exit();
         screen.object(&self.object(exit));
         exit
+    }
+
+    /// How much time was simulated in how much.
+    fn simulated(&self) -> Option<String> {
+        let parts: Vec<_> = self.made.iter().filter_map(|(_, made)| made.finished.simulated).collect();
+        let sum = |of: fn(&Simulated) -> Micros| Micros(parts.iter().map(|part| of(part).0).sum());
+        let (virtual_time, wall_time) = (sum(|part| part.virtual_time), sum(|part| part.wall_time));
+        let told = |time: Micros| format!("{} s", significant(time.as_secs_f64()));
+        (!parts.is_empty()).then(|| {
+            format!("simulated {} in {}, records written", format_duration(virtual_time), told(wall_time))
+        })
     }
 
     fn exit(&self) -> Exit {
@@ -102,10 +118,15 @@ impl Outcome {
 
     fn object(&self, exit: Exit) -> Value {
         let one = |made: &Made| {
-            json!({
+            let mut one = json!({
                 "run_dir": made.finished.dir,
                 "summary": serde_json::to_value(&made.finished.analysis.summary).unwrap_or_default(),
-            })
+            });
+            if let Some(simulated) = made.finished.simulated {
+                let seconds = |time: Micros| time.as_secs_f64();
+                one["simulation"] = json!({"virtual_s": seconds(simulated.virtual_time), "wall_s": seconds(simulated.wall_time)});
+            }
+            one
         };
         let mut object = match (&self.axis, self.made.first()) {
             (None, Some((_, made))) => one(made),

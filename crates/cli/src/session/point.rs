@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokmark_base::Micros;
-use tokmark_drive::{Control, Job, RunEnd};
+use tokmark_base::{Clock, Micros};
+use tokmark_drive::{Control, Job, RunEnd, WallClock};
 use tokmark_measure::live::Live as Measured;
 use tokmark_measure::{Analysis, CountTokens, RunFacts, tokens};
 use tokmark_record::{Record, RunHeader, Sample, Sink};
@@ -52,6 +52,17 @@ pub struct Finished {
     pub interrupted: bool,
     /// What of its records is not on disk, and why.
     pub written: Written,
+    /// How long it lasted, if that was virtual time.
+    pub simulated: Option<Simulated>,
+}
+
+/// What virtual time took.
+#[derive(Clone, Copy, Debug)]
+pub struct Simulated {
+    /// The run's own time, from its start to the end of its last attempt.
+    pub virtual_time: Micros,
+    /// Ours, until its records were written.
+    pub wall_time: Micros,
 }
 
 impl PointRun<'_> {
@@ -61,7 +72,10 @@ impl PointRun<'_> {
         let publisher_dir = self.dir.path().to_owned();
         let publisher = Publisher::new(&publisher_dir, secrets);
         publisher.header(&self.header)?;
+        let clock = WallClock::start();
         let (end, written) = self.drive()?;
+        let simulated = (self.means == Means::Virtual)
+            .then(|| Simulated { virtual_time: end.ended, wall_time: clock.now() });
         self.header.anchor_unix_ns = end.anchor_unix_ns;
         self.header.started_at = rfc3339(end.anchor_unix_ns);
         // A full disk must not take the result from the screen: what could not be written is told beside it.
@@ -73,7 +87,7 @@ impl PointRun<'_> {
         if written.error.is_none() {
             written.error = rewritten.err().or_else(|| published.err());
         }
-        Ok(Finished { dir: publisher_dir, analysis, interrupted: end.interrupted, written })
+        Ok(Finished { dir: publisher_dir, analysis, interrupted: end.interrupted, written, simulated })
     }
 
     fn drive(&self) -> Result<(RunEnd, Written), Failure> {
@@ -98,6 +112,7 @@ impl PointRun<'_> {
             driver: Arc::clone(&live),
             measured,
             load: self.load.clone(),
+            in_wall_time: self.means == Means::Wire,
             prefix: self.prefix.clone(),
         };
         let ticker = Ticker::start(watched, self.session.screen, self.session.interrupts.clone())

@@ -66,8 +66,20 @@ pub fn timing(spec: &Spec) -> Result<Arc<dyn Timing>, Failure> {
         }
         None => None,
     };
-    spec.timing.build(table, Seed(spec.workload.seed)).map_err(|e| Failure::usage(e.to_string()))
+    let budget = spec.engine.max_num_batched_tokens.or(spec.engine.max_num_tokens);
+    let timing = spec.timing.clone().resolved(batch(spec), budget);
+    timing.build(table, Seed(spec.workload.seed)).map_err(|e| Failure::usage(e.to_string()))
 }
+
+/// Sequences in a batch at most.
+pub fn batch(spec: &Spec) -> u32 {
+    let engine = &spec.engine;
+    let asked = [engine.max_num_seqs, engine.max_running_requests, engine.max_batch_size, engine.slots];
+    asked.into_iter().flatten().next().unwrap_or(USUAL_BATCH)
+}
+
+/// Unless somebody said otherwise: the engines' own defaults are this or more.
+const USUAL_BATCH: u32 = 256;
 
 /// The target as the run header names it.
 pub fn header(spec: &Spec) -> Target {

@@ -19,9 +19,9 @@ pub mod yaml;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokmark_drive::{GateSpec, TargetSpec};
-use tokmark_measure::MeasureSpec;
 use tokmark_engine::router::RouterSpec;
 use tokmark_engine::{EngineSpec, FaultSpec};
+use tokmark_measure::MeasureSpec;
 use tokmark_perf::{Deployment, TimingSpec};
 use tokmark_workload::{LoadSpec, WorkloadSpec};
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokmark_base::{Content, Micros, Seed, Segment};
@@ -31,7 +32,8 @@ impl Timing for Polynomial {
 
     /// Dynamo rounds passes to nanoseconds. So does this: the engine's clock has no unit of its own, and here a tick is one.
     fn duration(&self, step: &Step) -> Micros {
-        Micros((self.step(step).total_ms() * 1e6).round() as i64)
+        let pass = Duration::from_secs_f64(self.step(step).total_ms() / 1e3);
+        Micros(pass.as_nanos() as i64)
     }
 }
 

@@ -89,18 +89,20 @@ impl Family {
 }
 
 fn seen(metric: &Metric) -> Option<Seen> {
-    let by_name = match metric.name {
-        "vllm:request_max_num_generation_tokens" => Some(Seen::LongestGeneration),
-        "vllm:request_params_max_tokens" => Some(Seen::MaxTokens),
-        "vllm:request_params_n" => Some(Seen::Choices),
-        "vllm:request_num_preemptions" => Some(Seen::Preemptions),
+    match metric.name {
+        "vllm:request_max_num_generation_tokens" => return Some(Seen::LongestGeneration),
+        "vllm:request_params_max_tokens" => return Some(Seen::MaxTokens),
+        "vllm:request_params_n" => return Some(Seen::Choices),
+        "vllm:request_num_preemptions" => return Some(Seen::Preemptions),
         "vllm:request_prefill_kv_computed_tokens" | "sglang:uncached_prompt_tokens_histogram" => {
-            Some(Seen::Computed)
+            return Some(Seen::Computed);
         }
-        "trtllm_prompt_cached_tokens_per_request" | "dynamo_frontend_cached_tokens" => Some(Seen::Cached),
-        _ => None,
-    };
-    by_name.or(match metric.what? {
+        "trtllm_prompt_cached_tokens_per_request" | "dynamo_frontend_cached_tokens" => {
+            return Some(Seen::Cached);
+        }
+        _ => {}
+    }
+    match metric.what? {
         Quantity::TimeToFirstToken => Some(Seen::FirstToken),
         Quantity::InterTokenLatency => Some(Seen::BetweenTokens),
         Quantity::TimePerOutputToken => Some(Seen::PerToken),
@@ -112,5 +114,5 @@ fn seen(metric: &Metric) -> Option<Seen> {
         Quantity::PromptLength => Some(Seen::Prompt),
         Quantity::GenerationLength => Some(Seen::Generation),
         _ => None,
-    })
+    }
 }

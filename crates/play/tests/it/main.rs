@@ -3,6 +3,10 @@
 // A client that cannot do its part ends the test where it stands.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
+mod breakdown;
 mod client;
+mod control;
 mod faults;
+mod scrape;
 mod served;
+mod usage;

@@ -200,7 +200,7 @@ impl Batch {
             Some(vacant) => {
                 // A slot's block table keeps its memory.
                 let blocks = std::mem::take(&mut vacant.blocks);
-                *vacant = Request { blocks, place, ..request };
+                *vacant = Request { place, blocks, ..request };
             }
             None => self.requests.push(Request { place, ..request }),
         }

@@ -19,8 +19,10 @@ struct Pass {
     long: u32,
     /// Somebody was thrown out, or given up.
     disturbed: bool,
-    /// Requests whose context is on its way here go before those to be computed here.
-    expecting: bool,
+    /// Only requests for which blocks were set aside may start.
+    holders_only: bool,
+    /// Admission ended before the head of the queue was looked at.
+    is_cut: bool,
 }
 
 /// What became of an attempt to schedule a running request.
@@ -42,29 +44,31 @@ enum Answer {
 
 impl Batch {
     pub(crate) fn begin(&mut self, now: Micros, out: &mut Out) -> Option<Step> {
-        let mut expecting = !self.handoff.expected.is_empty();
+        let mut holders_only = !self.handoff.expected.is_empty();
+        let mut is_last_try = false;
         loop {
             let (budget, long) = (self.rules.tokens, self.long_limit());
-            let mut pass = Pass { budget, long, disturbed: false, expecting };
+            let mut pass = Pass { budget, long, holders_only, ..Pass::default() };
             self.schedule_running(now, &mut pass, out);
             if !pass.disturbed {
                 self.admit(now, &mut pass, out);
             }
             if self.running.iter().any(|slot| self.requests[*slot as usize].share.is_some()) {
                 let step = self.step();
-                self.still = !pass.disturbed && self.is_still(&step);
+                self.still = !pass.disturbed && !pass.is_cut && self.is_still(&step);
                 self.in_pass = true;
                 self.counts.passes += 1;
                 return Some(step);
             }
-            // Nothing to compute: who waits does so for blocks that are set aside or kept for others, unless it gave way to a
-            // request on its way that finds no room either.
-            if !pass.disturbed {
-                if !expecting {
-                    return None;
-                }
-                expecting = self.set_aside(now, out);
+            if pass.disturbed || (holders_only && self.set_aside(now, out)) {
+                continue;
             }
+            // Nobody can start in this order of things. In the other one perhaps: who holds blocks may stand behind who waits for
+            // them, and who is waited for may find no room either.
+            if is_last_try || self.census.waiting == 0 {
+                return None;
+            }
+            (is_last_try, holders_only) = (true, !holders_only);
         }
     }
 
@@ -198,7 +202,7 @@ impl Batch {
                 self.waiting.pop();
                 continue;
             }
-            let gives_way = pass.expecting && !self.requests[ticket.slot as usize].delivered;
+            let gives_way = pass.holders_only && self.requests[ticket.slot as usize].blocks.is_empty();
             if gives_way || !self.has_adapter_room(ticket.slot) {
                 self.waiting.pop();
                 self.scratch.passed_over.push(ticket);
@@ -211,6 +215,7 @@ impl Batch {
                 Answer::Stays => break,
             }
             if pass.budget == 0 {
+                pass.is_cut = true;
                 break;
             }
         }

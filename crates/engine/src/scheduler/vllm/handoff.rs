@@ -138,7 +138,7 @@ impl Batch {
         }
         let request = &mut self.requests[slot as usize];
         let found = self.scratch.found.len() as u32;
-        let fresh = request.delivery().div_ceil(self.rules.block) - found;
+        let fresh = request.whole() - found;
         if !self.pool.take(&self.scratch.found, fresh, &mut request.blocks) {
             return false;
         }
