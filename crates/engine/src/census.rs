@@ -52,13 +52,13 @@ pub struct Census {
 }
 
 /// Something got lost: a fault of the engine, never of its input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the engine lost count of its {what}: {0:?}\nhint: this is a fault in tokmark, please report it with the spec", .census)]
 pub struct Leak {
     /// `requests`, `tokens`, `scheduled tokens` or `blocks`.
     what: &'static str,
     /// The counts that do not add up.
-    census: Census,
+    census: Box<Census>,
 }
 
 impl Census {
@@ -77,7 +77,7 @@ impl Census {
             ("blocks", self.blocks_total, self.blocks_used + self.blocks_free),
         ];
         match sums.into_iter().find(|(_, whole, parts)| whole != parts) {
-            Some((what, _, _)) => Err(Leak { what, census: *self }),
+            Some((what, _, _)) => Err(Leak { what, census: Box::new(*self) }),
             None => Ok(()),
         }
     }

@@ -104,10 +104,11 @@ impl Cluster {
     /// Everything due before `now`: what happens at `now` itself waits until the driver advances, so that all that arrives at one
     /// moment shares a worker's first pass.
     fn until(&mut self, now: Micros, out: &mut Out) -> Micros {
-        let now = now.max(self.now);
-        self.happen(Micros(now.0.saturating_sub(1)).max(self.now), out);
-        self.now = now;
-        now
+        if now > self.now {
+            self.happen(Micros(now.0 - 1), out);
+            self.now = now;
+        }
+        self.now
     }
 
     /// Gives a command to a worker, and heeds what comes out.
@@ -128,10 +129,10 @@ impl Cluster {
         while let Some(todo) = self.todo.pop_front() {
             match todo {
                 Todo::Prefilled { pool, id, at } => {
-                    self.tell(pool, at, |router, placed| router.prefilled(at, id, placed))
+                    self.tell(pool, at, |router, placed| router.prefilled(at, id, placed));
                 }
                 Todo::Gone { pool, id, at } => {
-                    self.tell(pool, at, |router, placed| router.gone(at, id, placed))
+                    self.tell(pool, at, |router, placed| router.gone(at, id, placed));
                 }
                 Todo::Send { pool, unit, id, at } => self.sent(pool, unit, id, at, out),
                 Todo::Place { pool, id, at } => self.place(pool, id, at, out),
@@ -139,7 +140,7 @@ impl Cluster {
                 Todo::HandOver { id, at } => self.hand_over(id, at, out),
                 Todo::Reserved { id, at } => self.reserved(id, at, out),
                 Todo::Release { lane, id, at } => {
-                    self.drive(lane, out, |engine, out| engine.release(at, id, out))
+                    self.drive(lane, out, |engine, out| engine.release(at, id, out));
                 }
                 Todo::Refused { pool, id, why, at } => self.refused(pool, id, why, at, out),
             }
@@ -312,7 +313,7 @@ impl Cluster {
         if self.flows.contains_key(&id) {
             return refuse(&mut self.ledger, Rejection::DuplicateId);
         }
-        if self.handover.as_ref().is_some_and(|handover| handover.needs_length()) && arrival.input.is_none() {
+        if self.handover.as_ref().is_some_and(Handover::needs_length) && arrival.input.is_none() {
             return refuse(&mut self.ledger, Rejection::UnknownLength);
         }
         let cut = match self.fates.draw(now, id) {

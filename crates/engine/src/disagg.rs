@@ -212,8 +212,7 @@ impl Cluster {
         let carried = Carried { emitted: flow.context(), cached: true };
         let arrival = Arrival { carried, ..flow.arrival.clone() };
         let source = flow.source.take();
-        flow.taken_over = true;
-        self.set_stage(id, Some(Stage::Serve(to)));
+        self.set_stage(id, Some(Stage::Delivered(to)));
         self.drive(to, out, |engine, out| engine.arrive(at, arrival, out));
         if let Some(lane) = source {
             self.todo(Todo::Release { lane, id, at });

@@ -11,7 +11,7 @@ use tokmark_workload::{Next, Pacer, Release, Requests, Shape};
 use crate::{Arrival, Breakdown, Census, Engine, Event, Leak, Length, Lifecycle, Out, Rejection, RequestId};
 
 /// Why a simulation stopped before its end. What was recorded until then is in the sink.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SimulateError {
     /// Nothing will ever happen again, and the plan is not through.
     #[error(
@@ -20,6 +20,22 @@ pub enum SimulateError {
     Stuck {
         /// Virtual time.
         at: Micros,
+    },
+    /// Requests are in the engine, and nothing will ever happen to them.
+    #[error(
+        "the simulation cannot go on at {at}: nothing will ever happen to the requests in flight ({waiting} wait in workers, {running} run, {routing} are with the router, {transferring} between prefill and decode)\nhint: each waits for memory or a worker that never comes free; give the workers more KV cache or the router a higher threshold, and report it if that does not help"
+    )]
+    Starved {
+        /// Virtual time.
+        at: Micros,
+        /// Requests that wait in workers.
+        waiting: u64,
+        /// Requests in batches.
+        running: u64,
+        /// Requests that no worker has yet.
+        routing: u64,
+        /// Requests between prefill and decode.
+        transferring: u64,
     },
     /// Virtual time stands still.
     #[error(
@@ -183,7 +199,8 @@ impl Run<'_> {
             match self.pacer.poll(now) {
                 Next::Release(release) => {
                     if release.phase == Phase::Profiling {
-                        self.measured_from.get_or_insert(release.intended.unwrap_or(now));
+                        let from = release.intended.unwrap_or(now);
+                        self.measured_from.get_or_insert(from);
                     }
                     self.start(release, now);
                 }
@@ -213,7 +230,9 @@ impl Run<'_> {
         }
         if let Some((at, by)) = self.cut_at.filter(|(at, _)| *at <= now) {
             let ids: Vec<RequestId> = self.attempts.keys().copied().collect();
-            ids.into_iter().for_each(|id| self.give_up(at.max(now), id, Outcome::Cut { by }));
+            for id in ids {
+                self.give_up(at.max(now), id, Outcome::Cut { by });
+            }
         }
     }
 
@@ -290,7 +309,17 @@ impl Run<'_> {
         let deadline = self.deadlines.front().map(|(at, _)| *at);
         let cut = self.cut_at.map(|(at, _)| at).filter(|_| !self.attempts.is_empty());
         let next = [released, self.engine.next_due(), deadline, cut].into_iter().flatten().min();
-        next.map_or(Err(SimulateError::Stuck { at: now }), |next| Ok(Some(next.max(now))))
+        next.map_or_else(|| Err(self.stuck(now)), |next| Ok(Some(next.max(now))))
+    }
+
+    /// Why nothing will ever happen again.
+    fn stuck(&self, at: Micros) -> SimulateError {
+        let census = self.engine.census();
+        if census.in_flight() == 0 {
+            return SimulateError::Stuck { at };
+        }
+        let Census { waiting, running, routing, transferring, .. } = census;
+        SimulateError::Starved { at, waiting, running, routing, transferring }
     }
 
     /// Writes down what happened up to `now`; `true` if an attempt ended.

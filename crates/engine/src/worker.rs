@@ -57,10 +57,8 @@ impl<S: Scheduler, T: Timing> Worker<S, T> {
     }
 
     fn begin(&mut self, at: Micros, out: &mut Out) {
-        self.flight = match self.scheduler.begin(at, out) {
-            Some(step) => Some(self.plan(at, step)),
-            None => None,
-        };
+        let step = self.scheduler.begin(at, out);
+        self.flight = step.map(|step| self.plan(at, step));
     }
 
     /// When the pass begun at `at` ends, and those behind it as far as they are sure.
@@ -121,8 +119,8 @@ impl<S: Scheduler, T: Timing> Worker<S, T> {
     /// After a command: a worker that stood still is to start.
     fn wake(&mut self, now: Micros) {
         self.disturb();
-        if self.flight.is_none() {
-            self.begin_at.get_or_insert(now.max(self.stalled));
+        if self.flight.is_none() && self.begin_at.is_none() {
+            self.begin_at = Some(now.max(self.stalled));
         }
         debug_assert_eq!(self.scheduler.census().check(), Ok(()));
     }

@@ -87,6 +87,28 @@ impl BlockPool {
         self.reuse
     }
 
+    /// How many blocks, up to `most`, can be taken before one goes whose content another block has too. Until then, what is found
+    /// of anything only becomes less, and so does how much of it is held.
+    pub fn free_of_copies(&self, most: u32) -> u32 {
+        let listed = std::iter::successors(self.blocks.get(self.first as usize), |block| {
+            self.blocks.get(block.after as usize)
+        });
+        let mut untouched = self.untouched();
+        let mut count = 0;
+        for block in listed {
+            if block.named {
+                // Untouched blocks go before those with content.
+                count += std::mem::take(&mut untouched);
+            }
+            let is_copied = block.named && self.blocks[block.earlier as usize].later != block.earlier;
+            if is_copied || count >= most {
+                return count.min(most);
+            }
+            count += 1;
+        }
+        (count + untouched).min(most)
+    }
+
     fn untouched(&self) -> u32 {
         self.total - self.blocks.len() as u32
     }

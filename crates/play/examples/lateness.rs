@@ -1,6 +1,6 @@
-//! How late are the server's own sends? `cargo run --release -p tokmark-play --example lateness -- [STREAMS WORKERS THREADS SECONDS]`
+//! How late are the server's own sends? `cargo run --release -p tokmark-play --example lateness`
 //!
-//! vLLM workers with a pass of 20 ms whatever the load, each serving its share of the streams, and a client in this process that
+//! vLLM workers with passes of 20 ± 2 ms whatever the load, each serving its share of the streams, and a client in this process that
 //! reads them all on one thread. One worker makes every stream due at the same instant; several end their passes at times of their
 //! own. Prints the server's lateness, and what a token costs it in processor time.
 
@@ -18,31 +18,30 @@ use tokmark_base::{Micros, Seed};
 use tokmark_engine::router::RouterSpec;
 use tokmark_engine::spec::EngineKind;
 use tokmark_engine::{EngineSpec, cluster};
-use tokmark_perf::{Constant, Deployment, Timing};
+use tokmark_perf::{Deployment, TimingModel, TimingSpec};
 use tokmark_play::{Config, Server};
 
+/// Streams, workers, threads of the server.
+const ROWS: [(usize, usize, usize); 6] =
+    [(512, 1, 1), (512, 1, 2), (512, 4, 1), (512, 4, 2), (512, 8, 1), (64, 1, 1)];
+
 fn main() {
-    let given: Vec<usize> = std::env::args().skip(1).map(|arg| arg.parse().unwrap()).collect();
-    let rows = match given.as_slice() {
-        [] => vec![
-            (512, 1, 1, 5),
-            (512, 1, 2, 5),
-            (512, 4, 1, 5),
-            (512, 4, 2, 5),
-            (512, 8, 1, 5),
-            (64, 1, 1, 5),
-        ],
-        [streams, workers, threads, seconds] => vec![(*streams, *workers, *threads, *seconds)],
-        _ => panic!("give STREAMS WORKERS THREADS SECONDS, or nothing"),
-    };
     println!("streams workers threads | lateness | tokens, processor time of the server a token");
-    for (streams, workers, threads, seconds) in rows {
-        measure(streams, workers, threads, seconds);
+    for (streams, workers, threads) in ROWS {
+        measure(streams, workers, threads);
     }
 }
 
-fn measure(streams: usize, workers: usize, threads: usize, seconds: usize) {
-    let timing: Arc<dyn Timing> = Arc::new(Constant::new(Micros(2_000), Micros(20_000)).unwrap());
+fn measure(streams: usize, workers: usize, threads: usize) {
+    let ms = |ms| Some(tokmark_base::Duration(Micros::from_millis(ms)));
+    let timing = TimingSpec {
+        model: TimingModel::Constant,
+        ttft: ms(2),
+        itl: ms(20),
+        itl_stddev: ms(2),
+        ..TimingSpec::default()
+    };
+    let timing = timing.build(None, Seed(0)).unwrap();
     let spec =
         EngineSpec { kind: Some(EngineKind::Vllm), max_num_seqs: Some(1_024), ..EngineSpec::default() };
     let deployment = Deployment { workers: Some(workers as u32), ..Deployment::default() };
@@ -53,8 +52,8 @@ fn measure(streams: usize, workers: usize, threads: usize, seconds: usize) {
         let (stop, address) = (Arc::clone(&stop), server.address());
         std::thread::spawn(move || read_all(address, streams, &stop))
     };
-    std::thread::sleep(Duration::from_secs(seconds as u64));
-    let cpu_us = processor_us();
+    std::thread::sleep(Duration::from_secs(5));
+    let (cpu_us, tokens) = (processor_us(), server.stats().census.tokens_emitted);
     stop.store(true, Ordering::Relaxed);
     client.join().unwrap();
     let stats = server.stop();
@@ -62,7 +61,7 @@ fn measure(streams: usize, workers: usize, threads: usize, seconds: usize) {
         "{streams} {workers} {threads} | {} | {} tokens, {:.1} µs",
         stats.lateness,
         stats.census.tokens_emitted,
-        cpu_us / stats.census.tokens_emitted as f64
+        cpu_us / tokens as f64
     );
 }
 

@@ -55,11 +55,22 @@ pub(crate) enum AdminError {
 #[derive(Default)]
 struct Change {
     factors: Option<Factors>,
-    /// Another model, or none.
-    timing: Option<Option<Arc<dyn Timing>>>,
+    timing: Model,
     stream_interval: Option<u32>,
     faults: Option<Vec<FaultRule>>,
     engine_faults: Option<Vec<FaultSpec>>,
+}
+
+/// Which timing model is to answer.
+#[derive(Default)]
+enum Model {
+    /// The one that does.
+    #[default]
+    Same,
+    /// The one the engine was made with.
+    First,
+    /// This one.
+    Other(Arc<dyn Timing>),
 }
 
 /// Settings and counts as they are now.
@@ -161,8 +172,10 @@ impl Change {
             if let Some(factors) = self.factors {
                 turn(dial, factors)?;
             }
-            if let Some(timing) = self.timing {
-                dial.replace(timing);
+            match self.timing {
+                Model::Same => {}
+                Model::First => dial.replace(None),
+                Model::Other(timing) => dial.replace(Some(timing)),
             }
         }
         if let Some(tokens) = self.stream_interval {
@@ -199,20 +212,20 @@ fn factors(object: &Map<String, Value>, house: &House) -> Result<Option<Factors>
     Ok(Some(asked))
 }
 
-/// The model asked for, if one is.
-fn timing(object: &Map<String, Value>, house: &House) -> Result<Option<Option<Arc<dyn Timing>>>, AdminError> {
+/// The model asked for.
+fn timing(object: &Map<String, Value>, house: &House) -> Result<Model, AdminError> {
     let first = read::<Duration>(object, "time_to_first_token")?;
     let next = read::<Duration>(object, "inter_token_latency")?;
     let short = if first.is_some() { "time_to_first_token" } else { "inter_token_latency" };
     let (key, spec) = match (object.get("timing"), first.is_some() || next.is_some()) {
-        (None, false) => return Ok(None),
+        (None, false) => return Ok(Model::Same),
         (Some(_), true) => {
             let reason = format!("it says the same as {short}\nhint: give one of the two");
             return Err(AdminError::Value { key: "timing", reason });
         }
         (Some(Value::Null), false) => {
             dial(house, "timing")?;
-            return Ok(Some(None));
+            return Ok(Model::First);
         }
         (Some(_), false) => ("timing", read::<TimingSpec>(object, "timing")?.unwrap_or_default()),
         (None, true) => (
@@ -223,9 +236,7 @@ fn timing(object: &Map<String, Value>, house: &House) -> Result<Option<Option<Ar
     dial(house, key)?;
     // Tables are files, and this door opens none.
     let built = spec.build(None, Seed(0));
-    built
-        .map(|timing| Some(Some(timing)))
-        .map_err(|error| AdminError::Value { key, reason: error.to_string() })
+    built.map(Model::Other).map_err(|error| AdminError::Value { key, reason: error.to_string() })
 }
 
 fn dial<'a>(house: &'a House, key: &'static str) -> Result<&'a Arc<Dial>, AdminError> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyper::HeaderMap;
+use hyper::header::HeaderValue;
 use tokmark_base::Content;
 use tokmark_wire::Request;
 use xxhash_rust::xxh3::xxh3_64;
@@ -24,7 +25,7 @@ pub(crate) fn tokens(asked: &Request) -> Content {
 pub(crate) fn session(asked: &Request, headers: &HeaderMap) -> Option<u64> {
     let header = SESSION_HEADERS.iter().find_map(|name| headers.get(*name));
     let body = || asked.session.as_deref().or(asked.user.as_deref()).map(str::as_bytes);
-    header.map(|value| value.as_bytes()).or_else(body).filter(|name| !name.is_empty()).map(xxh3_64)
+    header.map(HeaderValue::as_bytes).or_else(body).filter(|name| !name.is_empty()).map(xxh3_64)
 }
 
 /// The number of an adapter of this name.
@@ -34,7 +35,6 @@ pub(crate) fn adapter(name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
     use tokmark_wire::EndpointKind;
 
     use super::*;
@@ -47,7 +47,7 @@ mod tests {
     fn a_word_is_a_token_and_the_same_word_the_same_token() {
         let read = |body| match tokens(&asked(EndpointKind::Completions, body)) {
             Content::Tokens(ids) => ids.to_vec(),
-            other => panic!("{other:?}"),
+            other @ Content::Segments(_) => panic!("{other:?}"),
         };
         let ids = read(r#"{"prompt": "a rose is a rose"}"#);
         assert_eq!(ids.len(), 5);

@@ -151,19 +151,16 @@ impl Core {
             if event.what.is_end() {
                 desk.live = desk.live.saturating_sub(1);
             }
-            match event.what {
-                // Only told to drivers that look ahead, which a live server does not; but no token must get lost.
-                Lifecycle::Stretch { from, len } => {
-                    for at in &out.stamps[from as usize..(from + len) as usize] {
-                        let one = Event { at: *at, what: Lifecycle::Tokens(1), ..*event };
-                        ledger.note(&one);
-                        desk.inbox.push(one);
-                    }
+            // Only told to drivers that look ahead, which a live server does not; but no token must get lost.
+            if let Lifecycle::Stretch { from, len } = event.what {
+                for at in &out.stamps[from as usize..(from + len) as usize] {
+                    let one = Event { at: *at, what: Lifecycle::Tokens(1), ..*event };
+                    ledger.note(&one);
+                    desk.inbox.push(one);
                 }
-                _ => {
-                    ledger.note(event);
-                    desk.inbox.push(*event);
-                }
+            } else {
+                ledger.note(event);
+                desk.inbox.push(*event);
             }
         }
         out.clear();

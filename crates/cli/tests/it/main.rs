@@ -6,10 +6,12 @@
 mod aiperf;
 mod benchmark_config;
 mod calibrate;
+mod engine;
 mod keys;
 mod layers;
 mod parsing;
 mod real_engine;
+mod simulate;
 mod snapshots;
 mod target;
 mod tool;

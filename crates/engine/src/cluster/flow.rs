@@ -28,8 +28,6 @@ pub(crate) struct Flow {
     pub(crate) chosen: Option<usize>,
     /// The prefill worker that keeps its blocks.
     pub(crate) source: Option<usize>,
-    /// The next admission is the take-over by the decode worker, which clients are not told of.
-    pub(crate) taken_over: bool,
     /// Under which of the cluster's own counts it stands.
     pub(crate) where_counted: Counted,
 }
@@ -56,6 +54,8 @@ pub(crate) enum Stage {
     Reserving(usize),
     /// On its way to a decode worker.
     Transfer { to: usize, ticket: u64 },
+    /// With a decode worker that has its KV cache, and has not admitted it yet: clients are not told of that admission.
+    Delivered(usize),
     /// With the worker that answers it.
     Serve(usize),
 }
@@ -64,7 +64,7 @@ impl Stage {
     /// The worker that counts it.
     pub(crate) fn lane(self) -> Option<usize> {
         match self {
-            Self::Prefill(lane) | Self::Serve(lane) => Some(lane),
+            Self::Prefill(lane) | Self::Delivered(lane) | Self::Serve(lane) => Some(lane),
             _ => None,
         }
     }
@@ -93,7 +93,6 @@ impl Flow {
             counted: [false; 2],
             chosen: None,
             source: None,
-            taken_over: false,
             where_counted: Counted::Elsewhere,
         }
         .having(emitted)
@@ -108,7 +107,7 @@ impl Flow {
     /// Which count its stage belongs to.
     pub(crate) fn counts(&self) -> Counted {
         match self.stage {
-            Stage::Prefill(_) | Stage::Serve(_) => Counted::Elsewhere,
+            Stage::Prefill(_) | Stage::Delivered(_) | Stage::Serve(_) => Counted::Elsewhere,
             Stage::Lobby(_) | Stage::Routed(_) if self.source.is_none() => Counted::Routing,
             _ => Counted::Transferring,
         }

@@ -29,7 +29,13 @@ impl Cluster {
         let prefill = flow.stage == Stage::Prefill(lane);
         match event.what {
             Lifecycle::Queued => !std::mem::replace(&mut flow.told, true),
-            Lifecycle::Admitted { .. } => !std::mem::take(&mut flow.taken_over),
+            Lifecycle::Admitted { .. } => {
+                let delivered = flow.stage == Stage::Delivered(lane);
+                if delivered {
+                    flow.stage = Stage::Serve(lane);
+                }
+                !delivered
+            }
             Lifecycle::Reserved => {
                 self.todo.push_back(Todo::Reserved { id, at });
                 false
@@ -140,7 +146,6 @@ impl Cluster {
         let before = flow.clone();
         flow.counted = [false; 2];
         (flow.source, flow.chosen) = (None, None);
-        flow.taken_over = false;
         self.set_stage(id, Some(Stage::Routed(0)));
         self.leave(id, at, &before);
     }

@@ -10,7 +10,7 @@ use crate::{Arrival, Breakdown, Carried, Length, Lifecycle, Out, Rejection, Requ
 impl Cluster {
     /// A request starts: with the first pool, unless its decode worker prefills it.
     pub(super) fn enter(&mut self, id: RequestId, at: Micros, out: &mut Out) {
-        let pool = if self.prefills_locally(id, at, out) { 1 } else { 0 };
+        let pool = usize::from(self.prefills_locally(id, at, out));
         match self.flows.get(&id).and_then(|flow| flow.chosen) {
             Some(lane) if pool == 1 => self.start(id, lane, at, out),
             _ => self.place(pool, id, at, out),

@@ -55,6 +55,10 @@ impl Timing for Dragged {
 
     fn duration(&self, step: &Step) -> Micros {
         // A worker of its usual speed takes exactly the time its model says.
-        if self.drag.get() == 1.0 { self.timing.duration(step) } else { self.step(step).rounded() }
+        if self.drag.get().to_bits() == 1.0_f64.to_bits() {
+            self.timing.duration(step)
+        } else {
+            self.step(step).rounded()
+        }
     }
 }

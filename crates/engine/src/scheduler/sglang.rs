@@ -4,19 +4,20 @@
 //! cache has) and its whole reply fit into what is free or can be thrown out, less a share (`new_token_ratio`) of what the running
 //! replies still lack. The share falls with every decode pass; when memory runs out in the middle, the request with the fewest
 //! tokens out goes back to the queue, and the share is estimated anew. Prompts longer than `chunked_prefill_size` are computed in
-//! parts, one such prompt at a time.
+//! parts.
 //!
 //! Sources: SGLang 0.5.x `srt/managers/{scheduler,schedule_batch,schedule_policy}.py`, and Dynamo 1.6.1's model of it
 //! (`aisimulate-core` 0.13.0). Where they differ, this is as Dynamo's:
 //! - A token's place in the cache is taken when the token comes out, not when it goes into the next pass.
 //! - Of requests with equally few tokens the first of the batch is retracted; SGLang takes the one with the longest prompt.
+//! - With `lpm` a longer match overtakes a prompt that is computed in parts (and may itself be cut); in SGLang the one begun goes on.
 //! - A prompt that has no room stops the queue; the prefix it would share still counts as room when it is looked at.
-//! - `schedule_conservativeness` may raise the share above 1.
+//! - `schedule_conservativeness` may raise the share above 1, and the share stays where it is while there is nothing to do; SGLang
+//!   caps it and puts it back to its start.
 //!
 //! And this as SGLang's, where Dynamo's stops or cannot tell:
-//! - The share is back at its start when there is nothing to do.
-//! - A prompt begun goes on before others, with `lpm` too (in Dynamo a longer match overtakes it).
 //! - A prompt of more than `max_prefill_tokens` runs alone.
+//! - If several prompts in parts hold what the others lack and nobody runs, the last one starts anew.
 //! - A reply ends where the cache does, a page before its end; the last one running fails if others hold what it needs.
 //!
 //! Not yet: mixed chunks, priorities, other policies than `fcfs` and `lpm`, speculative decoding, LoRA slots, the hierarchical
@@ -47,10 +48,10 @@ pub struct Sglang {
     params: SglangParams,
     cache: RadixCache,
     ratio: Ratio,
-    /// In the order in which they have their turn.
+    /// In the order in which they have their turn; those with a lease between two parts of their prompts.
     waiting: VecDeque<Job>,
-    /// The prompt that is computed in parts, between two of them.
-    chunked: Option<Job>,
+    /// Those with a lease among them.
+    begun: usize,
     running: Vec<Job>,
     handoffs: Handoffs,
     flight: Flight,
@@ -65,7 +66,7 @@ pub struct Sglang {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flight {
     None,
-    /// Those that run from `old` on are prefilled; of a prompt in parts so many tokens are.
+    /// Those that run from `old` on are prefilled; of the prompt at the head of the queue so many tokens are.
     Prefill {
         old: usize,
         chunk: Option<u32>,
@@ -85,7 +86,7 @@ impl Sglang {
             cache: if params.disable_radix_cache { cache.without_reuse() } else { cache },
             ratio: Ratio::new(&params),
             waiting: VecDeque::new(),
-            chunked: None,
+            begun: 0,
             running: Vec::new(),
             handoffs: Handoffs::default(),
             flight: Flight::None,
@@ -108,7 +109,7 @@ impl Sglang {
         }
         let limit = self.params.max_queued_requests.map(|limit| limit as usize);
         match limit {
-            Some(limit) if !arrival.carried.cached && self.waiting.len() >= limit => {
+            Some(limit) if !arrival.carried.cached && self.waiting.len() - self.begun >= limit => {
                 Err(Rejection::QueueFull { limit })
             }
             _ => Job::new(arrival, self.census.arrived, &self.params),
@@ -120,7 +121,7 @@ impl Sglang {
         self.counts.passes += 1;
         Step {
             cache_tokens: self.params.capacity(),
-            running: (self.running.len() + usize::from(self.chunked.is_some())) as u32,
+            running: (self.running.len() + self.begun) as u32,
             slots: self.params.slots() as u32,
             ..step
         }
@@ -176,10 +177,14 @@ impl Sglang {
             return Some(self.running.remove(index));
         }
         if let Some(index) = self.waiting.iter().position(|job| job.id() == id) {
-            return self.waiting.remove(index);
-        }
-        if self.chunked.as_ref().is_some_and(|job| job.id() == id) {
-            return self.chunked.take();
+            let job = self.waiting.remove(index)?;
+            if job.lease.is_some() {
+                self.begun -= 1;
+                if let (0, Flight::Prefill { chunk, .. }) = (index, &mut self.flight) {
+                    *chunk = None;
+                }
+            }
+            return Some(job);
         }
         self.handoffs.take(id)
     }
@@ -238,7 +243,9 @@ impl Scheduler for Sglang {
                 return Some(step);
             }
             if self.running.is_empty() {
-                self.ratio.reset();
+                if self.unjam(now, out) {
+                    continue;
+                }
                 self.flight = Flight::None;
                 return None;
             }
@@ -285,8 +292,8 @@ impl Scheduler for Sglang {
     fn census(&self) -> Census {
         let free = self.cache.free() + self.cache.evictable();
         Census {
-            waiting: (self.waiting.len() + self.handoffs.waiting()) as u64,
-            running: (self.running.len() + usize::from(self.chunked.is_some())) as u64,
+            waiting: (self.waiting.len() - self.begun + self.handoffs.waiting()) as u64,
+            running: (self.running.len() + self.begun) as u64,
             blocks_total: self.cache.total(),
             blocks_used: self.cache.protected() + self.cache.owned(),
             blocks_free: free,
@@ -319,7 +326,8 @@ impl Scheduler for Sglang {
     }
 
     fn crash(&mut self, now: Micros, lost: &mut Vec<Arrival>, _out: &mut Out) {
-        let mut jobs: Vec<Job> = self.waiting.drain(..).chain(self.chunked.take()).collect();
+        let mut jobs: Vec<Job> = self.waiting.drain(..).collect();
+        self.begun = 0;
         jobs.append(&mut self.running);
         jobs.extend(self.handoffs.drain());
         jobs.sort_by_key(|job| job.nth);

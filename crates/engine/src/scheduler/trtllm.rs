@@ -25,11 +25,11 @@ use crate::{Arrival, Census, EngineError, Gauges, Out, RequestId, Scheduler};
 /// `SchedulerConfig`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrtLlmParams {
-    /// Sequences that run at once: 2,048.
+    /// Sequences that run at once: 2,048 (`BuildConfig`).
     pub max_batch_size: u32,
-    /// Tokens a pass computes at most: 8,192.
+    /// Tokens a pass computes at most: 8,192 (`BuildConfig`).
     pub max_num_tokens: u32,
-    /// Tokens of a block: 32.
+    /// Tokens of a block: 32 (`KvCacheConfig`).
     pub tokens_per_block: u32,
     /// Blocks of the KV cache. 16,384 is ours, and Dynamo's mocker's; TensorRT-LLM measures what fits, or is given `max_tokens`.
     pub num_gpu_blocks: u32,

@@ -29,7 +29,7 @@ pub enum SchedulerParams {
     /// The slot engine's.
     Slots(SlotsParams),
     /// vLLM's.
-    Vllm(VllmParams),
+    Vllm(Box<VllmParams>),
     /// SGLang's.
     Sglang(SglangParams),
     /// TensorRT-LLM's.
@@ -65,7 +65,7 @@ impl EngineSpec {
                 self.refuse_drafts()?;
                 SchedulerParams::Slots(self.slots())
             }
-            EngineKind::Vllm => SchedulerParams::Vllm(self.vllm()?),
+            EngineKind::Vllm => SchedulerParams::Vllm(Box::new(self.vllm()?)),
             EngineKind::Sglang => SchedulerParams::Sglang(self.sglang()?),
             EngineKind::Trtllm => SchedulerParams::TrtLlm(self.trtllm()?),
         };

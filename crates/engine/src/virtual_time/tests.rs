@@ -171,6 +171,52 @@ fn a_loop_in_place_is_ended_with_its_reason() {
     assert_eq!(ended, Err(SimulateError::InPlace { at: Micros(0) }));
 }
 
+/// Takes requests in and never does anything about them.
+struct Hole(Census);
+
+impl Engine for Hole {
+    fn arrive(&mut self, now: Micros, arrival: Arrival, out: &mut Out) {
+        self.0.arrived += 1;
+        self.0.routing += 1;
+        out.push(now, arrival.id, Lifecycle::Queued);
+    }
+
+    fn cancel(&mut self, _: Micros, _: RequestId, _: &mut Out) {}
+
+    fn advance(&mut self, _: Micros, _: &mut Out) {}
+
+    fn next_due(&self) -> Option<Micros> {
+        None
+    }
+
+    fn census(&self) -> Census {
+        self.0
+    }
+
+    fn reserve(&mut self, _: Micros, _: Arrival, _: &mut Out) {}
+
+    fn release(&mut self, _: Micros, _: RequestId, _: &mut Out) {}
+
+    fn stall(&mut self, _: Micros, _: Micros, _: &mut Out) {}
+
+    fn crash(&mut self, _: Micros, _: &mut Vec<Arrival>, _: &mut Out) {}
+}
+
+#[test]
+fn an_engine_that_starves_its_requests_is_named() {
+    let load = LoadSpec { concurrency: Some(2), ..requests(5) };
+    let mut pacer = Pacer::new(&load.resolve().unwrap(), Seed(42), 0, 1);
+    let mut engine = Hole(Census::default());
+    let limits = Limits::default();
+    let ended =
+        simulate(&mut pacer, &Same { osl: None }, &mut engine, limits, &mut Kept::default(), &|| false);
+    let starved =
+        SimulateError::Starved { at: Micros(0), waiting: 0, running: 0, routing: 2, transferring: 0 };
+    let text = starved.to_string();
+    assert_eq!(ended, Err(starved));
+    assert!(text.contains("2 are with the router"), "{text}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     /// Every planned request becomes exactly one record, whatever the load, and no stamp goes back.

@@ -59,11 +59,14 @@ fn arrival(&(at, id, output): &(i64, u64, u32)) -> (i64, Arrival) {
 /// Plays to the end as a driver does, stopping at each due moment.
 fn play(cluster: &mut Cluster, arrivals: &[(i64, Arrival)]) -> Out {
     let mut out = Out::default();
+    let mut last = Micros(-1);
     for (at, arrival) in arrivals {
         let at = Micros(*at);
-        while let Some(due) = cluster.next_due().filter(|due| *due <= at) {
+        // All that arrives at one moment arrives before anything else happens.
+        while let Some(due) = cluster.next_due().filter(|due| *due <= at && at > last) {
             cluster.advance(due, &mut out);
         }
+        last = at;
         cluster.arrive(at, arrival.clone(), &mut out);
     }
     while let Some(due) = cluster.next_due() {
@@ -301,6 +304,16 @@ fn one_worker_comes_late() {
     // Until 150 all go to worker 1, one after the other; then they go both ways.
     let admitted: Vec<_> = lines.iter().filter(|line| line.contains("Admitted")).collect();
     assert_eq!(admitted, ["0 r0 Admitted", "100 r1 Admitted", "160 r2 Admitted", "200 r3 Admitted"]);
+}
+
+#[test]
+fn who_arrives_at_one_moment_shares_the_first_pass() {
+    for first in [0, 7] {
+        let lines =
+            told(&mut cluster(&vllm(), &workers(1), &[]), &[(first, 0, 1), (first, 1, 1), (first, 2, 1)]);
+        let tokens: Vec<_> = lines.iter().filter(|line| line.contains("FirstToken")).collect();
+        assert_eq!(tokens, [0, 1, 2].map(|id| format!("{} r{id} FirstToken", first + 100)).each_ref());
+    }
 }
 
 #[test]

@@ -8,29 +8,16 @@ use serde_json::Value;
 use tokmark_base::{Content, Micros, Seed, Segment};
 use tokmark_engine::scheduler::sglang::SchedulePolicy;
 use tokmark_engine::{Arrival, Engine, Length, Lifecycle, Out, RequestId, Sglang, SglangParams, Worker};
-use tokmark_perf::{Step, StepTime, Timing};
+use tokmark_perf::{Polynomial, Step, StepTime, Timing};
 
-/// Dynamo's own polynomial (`PerfModel::Polynomial`), with its integer divisions.
-struct Polynomial;
+/// Dynamo's polynomial, on a clock of nanoseconds: Dynamo rounds passes to them, and the engine's clock has no unit of its own.
+struct Nanos;
 
-impl Timing for Polynomial {
+impl Timing for Nanos {
     fn step(&self, step: &Step) -> StepTime {
-        let mut time = StepTime::default();
-        if step.prefill_sequences > 0 {
-            let batch = u64::from(step.prefill_sequences);
-            let mean = |sum: u64| sum / batch;
-            let new = mean(step.prefill_context + step.prefill_tokens) - mean(step.prefill_context);
-            let n = (batch * new) as f64;
-            time.prefill_ms = 4.209_989e-7 * n * n + 1.518_344e-2 * n + 16.501_42;
-        }
-        if step.decode_sequences > 0 {
-            let u = (step.decode_context as f64 / step.cache_tokens as f64).min(1.0);
-            time.decode_ms = (-25.74 * u * u + 54.01 * u + 5.74).max(1.0);
-        }
-        time
+        Polynomial.step(step)
     }
 
-    /// Dynamo rounds passes to nanoseconds. So does this: the engine's clock has no unit of its own, and here a tick is one.
     fn duration(&self, step: &Step) -> Micros {
         let pass = Duration::from_secs_f64(self.step(step).total_ms() / 1e3);
         Micros(pass.as_nanos() as i64)
@@ -68,7 +55,7 @@ struct Seen {
 }
 
 fn simulate(params: SglangParams, arrivals: &[(Micros, Arrival)], look_ahead: bool) -> Vec<Seen> {
-    let mut worker = Worker::new(Sglang::new(params).unwrap(), Polynomial, Seed(0).stream("noise", 0));
+    let mut worker = Worker::new(Sglang::new(params).unwrap(), Nanos, Seed(0).stream("noise", 0));
     worker.look_ahead(look_ahead);
     let mut out = Out::default();
     for (at, arrival) in arrivals {
@@ -82,7 +69,7 @@ fn simulate(params: SglangParams, arrivals: &[(Micros, Arrival)], look_ahead: bo
     for event in &out.events {
         let seen = seen.entry(event.request).or_default();
         match event.what {
-            Lifecycle::Admitted { cached } => seen.admissions.push((event.at, cached.unwrap())),
+            Lifecycle::Admitted { cached } => seen.admissions.push((event.at, cached.unwrap_or(0))),
             Lifecycle::FirstToken => seen.tokens.push(event.at),
             Lifecycle::Tokens(n) => seen.tokens.extend((0..n).map(|_| event.at)),
             Lifecycle::Stretch { from, len } => {
@@ -107,11 +94,14 @@ fn compare(name: &str) {
     let engine = &golden["engine"]["aggregated"];
     let count = |value: &Value| value.as_u64().unwrap() as u32;
     let params = SglangParams {
-        max_total_tokens: engine["num_gpu_blocks"].as_u64().unwrap(),
+        max_total_tokens: engine["num_gpu_blocks"].as_u64().unwrap()
+            * u64::from(count(&engine["block_size"])),
         page_size: count(&engine["block_size"]),
         max_running_requests: Some(count(&engine["max_num_seqs"])),
         chunked_prefill_size: Some(count(&engine["sglang"]["chunked_prefill_size"])),
         max_prefill_tokens: count(&engine["sglang"]["max_prefill_tokens"]),
+        schedule_conservativeness: engine["sglang"]["schedule_conservativeness"].as_f64().unwrap(),
+        disable_radix_cache: engine["enable_prefix_caching"] == Value::Bool(false),
         clip_max_new_tokens: count(&engine["sglang"]["clip_max_new_tokens"]),
         schedule_policy: match engine["sglang"]["schedule_policy"].as_str().unwrap() {
             "lpm" => SchedulePolicy::Lpm,

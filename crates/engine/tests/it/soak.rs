@@ -90,7 +90,7 @@ impl Soak {
             life.last = event.at;
             match event.what {
                 Lifecycle::Queued => {
-                    assert!(!std::mem::replace(&mut life.queued, true), "{name}: {id} queued twice")
+                    assert!(!std::mem::replace(&mut life.queued, true), "{name}: {id} queued twice");
                 }
                 Lifecycle::FirstToken => {
                     assert_eq!(life.tokens, 0, "{name}: {id}");
@@ -138,7 +138,7 @@ impl Soak {
             }
             self.advance_to(at);
             let own = 1 + stream.below(700) as u32;
-            let wanted = 1 + stream.below(40) as u32;
+            let wanted = 1 + stream.below(400) as u32;
             let segments =
                 vec![Segment { id: stream.below(20), tokens: 256 }, Segment { id: 1_000 + id, tokens: own }];
             let arrival = Arrival {
@@ -252,8 +252,9 @@ fn every_engine_policy_and_pool() {
         for disagg in [false, true] {
             let seed = *seeds.next().unwrap();
             let on_crash = if policy == PolicyKind::Kv { OnCrash::Retry } else { OnCrash::Migrate };
-            let case = Case { kind, disagg, dp: 1 + (seed % 2) as u32, on_crash, policy, look_ahead: !disagg };
-            case.soak(seed, 3.0, 60.0, 400 * SECOND);
+            let case =
+                Case { kind, disagg, dp: 1 + (seed % 2) as u32, on_crash, policy, look_ahead: !disagg };
+            case.soak(seed, 3.0, 150.0, 150 * SECOND);
         }
     }
 }
@@ -266,6 +267,10 @@ fn a_soak_repeats_itself() {
         let end = 400 * SECOND;
         let first = case.soak(SEEDS[1], 2.0, 60.0, end);
         assert_eq!(case.soak(SEEDS[1], 2.0, 60.0, end), first);
-        assert_eq!(Case { look_ahead: false, ..case }.soak(SEEDS[1], 2.0, 60.0, end), first, "disagg {disagg}");
+        assert_eq!(
+            Case { look_ahead: false, ..case }.soak(SEEDS[1], 2.0, 60.0, end),
+            first,
+            "disagg {disagg}"
+        );
     }
 }

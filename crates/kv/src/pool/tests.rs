@@ -13,8 +13,13 @@ fn chain(parts: &[(u64, u32)]) -> Chain {
 
 /// Takes what is found of `chain` and the rest fresh, and names all complete blocks.
 fn run(pool: &mut BlockPool, chain: &Chain) -> Option<(usize, Vec<BlockId>)> {
+    run_with(pool, chain, chain.names().len())
+}
+
+/// The same, finding at most so many blocks.
+fn run_with(pool: &mut BlockPool, chain: &Chain, most: usize) -> Option<(usize, Vec<BlockId>)> {
     let (mut found, mut held) = (Vec::new(), Vec::new());
-    pool.find(chain.names(), &mut found);
+    pool.find(&chain.names()[..most.min(chain.names().len())], &mut found);
     let whole = chain.tokens().div_ceil(4) as u32;
     if !pool.take(&found, whole - found.len() as u32, &mut held) {
         return None;
@@ -174,6 +179,12 @@ impl Model {
         Some(taken)
     }
 
+    fn free_of_copies(&self, most: usize) -> u32 {
+        let copies = |block: &usize| self.names.iter().filter(|name| **name == self.names[*block]).count();
+        let is_copied = |block: &usize| self.names[*block].is_some() && copies(block) > 1;
+        self.free.iter().take(most).take_while(|block| !is_copied(block)).count() as u32
+    }
+
     fn store(&mut self, block: usize, name: SequenceHash) {
         if self.names[block].is_none() {
             self.names[block] = Some(name);
@@ -214,11 +225,14 @@ proptest! {
                 model.give_back(&same);
             } else {
                 let chain = chain(&[(prefix, shared), (100 + own, rest)]);
-                let found = model.find(chain.names());
+                let mut found = model.find(chain.names());
                 prop_assert_eq!(hits(&pool, &chain), found.len());
+                // Some compute again what is there, so that there are copies.
+                let most = rest as usize % 6;
+                found.truncate(most);
                 let whole = chain.tokens().div_ceil(4) as usize;
                 let taken = model.take(&found, whole - found.len());
-                let ours = run(&mut pool, &chain);
+                let ours = run_with(&mut pool, &chain, most);
                 prop_assert_eq!(taken.is_some(), ours.is_some());
                 if let (Some(taken), Some((_, ours))) = (taken, ours) {
                     for (index, name) in chain.names().iter().enumerate() {
@@ -240,6 +254,9 @@ proptest! {
             heard.sort_unstable();
             prop_assert_eq!(&heard, &known);
             prop_assert_eq!(pool.free() as usize, model.free.len());
+            for most in [0, 1, 3, total] {
+                prop_assert_eq!(pool.free_of_copies(most), model.free_of_copies(most as usize));
+            }
             prop_assert_eq!(pool.used() + pool.free(), total);
         }
     }

@@ -172,14 +172,19 @@ impl Tiers {
         (0..3).filter(move |nth| there[*nth] && (*nth != DISK || bypassed))
     }
 
-    /// How far the tiers go on behind the first `from` of `names`, which the device has. Everything of the sequence that is in a
-    /// tier counts as used, its end longest ago, as vLLM's connector has it.
+    /// How far the tiers go on behind the first `from` of `names`, which the device has.
     pub fn lookup(&mut self, now: Micros, names: &[SequenceHash], from: usize) -> Reach {
+        self.run(now.into());
+        self.reach(names.get(from..).unwrap_or_default())
+    }
+
+    /// A request with these blocks got what it needs: everything of it that is in a tier counts as used, its end longest ago, as
+    /// vLLM's connector has it. Part of [`Self::onboard`]; else to be told when the request is admitted.
+    pub fn touch(&mut self, now: Micros, names: &[SequenceHash]) {
         self.run(now.into());
         for shelf in self.shelves.iter_mut().flatten() {
             names.iter().rev().for_each(|name| shelf.pool.touch(*name));
         }
-        self.reach(names.get(from..).unwrap_or_default())
     }
 
     /// How far the tiers go on with `names`.
@@ -212,6 +217,7 @@ impl Tiers {
             return reach;
         }
         self.cancel(now, request);
+        self.touch(now, names);
         self.tickets += 1;
         let ticket = self.tickets;
         let mut places = Vec::with_capacity(reach.blocks() as usize);
@@ -273,9 +279,10 @@ impl Tiers {
         self.run(now.into());
     }
 
-    /// When something arrives next if no command comes before.
+    /// When something arrives next if no command comes before; what [`Self::loaded`] would tell now counts from when it arrived.
     pub fn next_due(&self) -> Option<Micros> {
-        self.next().map(|(at, _)| at.into())
+        let untold = self.loaded.first().map(|loaded| loaded.at);
+        untold.or_else(|| self.next().map(|(at, _)| at.into()))
     }
 
     /// The next arrival, and on which link. Of those at one moment, into the tiers before out of them, and into the lowest tier

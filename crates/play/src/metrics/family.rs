@@ -40,7 +40,7 @@ pub(crate) enum Seen {
 }
 
 /// One histogram of the server played.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Family {
     pub(crate) metric: &'static Metric,
     pub(crate) seen: Seen,

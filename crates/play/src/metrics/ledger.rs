@@ -28,12 +28,22 @@ pub(crate) struct Visit {
 pub(crate) struct Ledger {
     server: Server,
     open: BTreeMap<RequestId, Course>,
+    books: Books,
+}
+
+/// What was counted up to one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Books {
     pub(crate) families: Vec<Family>,
     tallies: [Tally; 4],
     /// Refused because a queue was full.
     pub(crate) queue_full: u64,
     /// Failed or refused, by the status of the answer; injected and engine errors alike.
     pub(crate) errors: BTreeMap<u16, u64>,
+    /// Requests in the engine.
+    pub(crate) in_flight: u64,
+    /// Of those, requests of which nothing has come out yet.
+    pub(crate) unanswered: u64,
 }
 
 /// Counts of one endpoint, streams or bodies.
@@ -87,14 +97,21 @@ struct Course {
 impl Ledger {
     /// An empty ledger of the metrics `server` has. `max_model_len` bounds some of them.
     pub(crate) fn new(server: Server, max_model_len: Option<u32>) -> Self {
-        Self {
-            server,
-            open: BTreeMap::new(),
+        let books = Books {
             families: Family::all(server, max_model_len),
             tallies: [Tally::default(); 4],
             queue_full: 0,
             errors: BTreeMap::new(),
-        }
+            in_flight: 0,
+            unanswered: 0,
+        };
+        Self { server, open: BTreeMap::new(), books }
+    }
+
+    /// A copy of what was counted, to be written down without holding anybody up.
+    pub(crate) fn books(&self) -> Books {
+        let unanswered = self.open.values().filter(|course| course.first.is_none()).count();
+        Books { in_flight: self.open.len() as u64, unanswered: unanswered as u64, ..self.books.clone() }
     }
 
     /// A request arrived.
@@ -148,23 +165,7 @@ impl Ledger {
 
     /// A failed or refused request was answered with this status.
     pub(crate) fn answered(&mut self, status: u16) {
-        *self.errors.entry(status).or_default() += 1;
-    }
-
-    /// Requests in the engine of which nothing has come out yet.
-    pub(crate) fn unanswered(&self) -> u64 {
-        self.open.values().filter(|course| course.first.is_none()).count() as u64
-    }
-
-    /// Requests in the engine.
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.open.len() as u64
-    }
-
-    /// Counts by endpoint and by whether they are streams.
-    pub(crate) fn tallies(&self) -> impl Iterator<Item = (EndpointKind, bool, &Tally)> {
-        let of = |at: usize| if at < 2 { EndpointKind::Chat } else { EndpointKind::Completions };
-        self.tallies.iter().enumerate().map(move |(at, tally)| (of(at), at % 2 == 1, tally))
+        *self.books.errors.entry(status).or_default() += 1;
     }
 
     fn tally(&mut self, visit: Visit) -> &mut Tally {
@@ -172,11 +173,11 @@ impl Ledger {
             EndpointKind::Chat => 0,
             EndpointKind::Completions => 2,
         };
-        &mut self.tallies[endpoint + usize::from(visit.streaming)]
+        &mut self.books.tallies[endpoint + usize::from(visit.streaming)]
     }
 
     fn observe(&mut self, visit: Visit, seen: Seen, value: f64, times: u64) {
-        if let Some(family) = self.families.iter_mut().find(|family| family.seen == seen) {
+        if let Some(family) = self.books.families.iter_mut().find(|family| family.seen == seen) {
             family.observe(visit.streaming, value, times);
         }
     }
@@ -228,13 +229,21 @@ impl Ledger {
         let Some(course) = self.open.remove(&id) else {
             return;
         };
-        self.queue_full += u64::from(matches!(why, Rejection::QueueFull { .. }));
+        self.books.queue_full += u64::from(matches!(why, Rejection::QueueFull { .. }));
         let tally = self.tally(course.visit);
         if why.status() < 500 {
             tally.invalid += 1;
         } else {
             tally.overload += 1;
         }
+    }
+}
+
+impl Books {
+    /// Counts by endpoint and by whether they are streams.
+    pub(crate) fn tallies(&self) -> impl Iterator<Item = (EndpointKind, bool, &Tally)> {
+        let of = |at: usize| if at < 2 { EndpointKind::Chat } else { EndpointKind::Completions };
+        self.tallies.iter().enumerate().map(move |(at, tally)| (of(at), at % 2 == 1, tally))
     }
 }
 

@@ -7,7 +7,7 @@ use tokmark_record::catalogue::{
 use tokmark_wire::EndpointKind;
 
 use super::family::part;
-use super::ledger::{Ledger, Tally};
+use super::ledger::{Books, Tally};
 
 /// What a scrape needs to know of the server.
 #[derive(Clone, Debug)]
@@ -22,17 +22,20 @@ pub(crate) struct Scrape {
 /// One sample: labels beyond those every metric of the server has, and a value.
 type Sample = (Vec<(&'static str, String)>, f64);
 
+/// Something a tally counts.
+type Count = fn(&Tally) -> u64;
+
 impl Scrape {
     /// The text.
     pub(crate) fn text(
         &self,
-        ledger: &Ledger,
+        books: &Books,
         gauges: &Gauges,
         lateness: &Histogram,
     ) -> Result<String, ExpositionError> {
         let mut out = Exposition::of(self.server, self.started_unix_s);
         for metric in Catalogue::of(self.server).iter().filter(|metric| metric.part == part(self.server)) {
-            for (more, value) in self.samples(metric, ledger, gauges) {
+            for (more, value) in self.samples(metric, books, gauges) {
                 let Some(labels) = self.labels(metric, &more) else {
                     continue;
                 };
@@ -43,7 +46,7 @@ impl Scrape {
                 }
             }
         }
-        for family in &ledger.families {
+        for family in &books.families {
             for (streaming, series) in [("false", &family.series[0]), ("true", &family.series[1])] {
                 let Some(observed) = series else {
                     continue;
@@ -92,12 +95,12 @@ impl Scrape {
     }
 
     /// What there is to say about a counter, a gauge or an info; nothing about most.
-    fn samples(&self, metric: &Metric, ledger: &Ledger, gauges: &Gauges) -> Vec<Sample> {
+    fn samples(&self, metric: &Metric, books: &Books, gauges: &Gauges) -> Vec<Sample> {
         let one = |value: f64| vec![(Vec::new(), value)];
         let count = |value: u64| one(value as f64);
-        let sum = |of: fn(&Tally) -> u64| ledger.tallies().map(|(_, _, tally)| of(tally)).sum::<u64>();
+        let sum = |of: Count| books.tallies().map(|(_, _, tally)| of(tally)).sum::<u64>();
         let has_cache = gauges.blocks_total > 0;
-        if let Some(samples) = self.by_name(metric, ledger, gauges) {
+        if let Some(samples) = self.by_name(metric, books, gauges) {
             return samples;
         }
         // A metric that stands there only with a setting is served where what it tells is simulated: TensorRT-LLM's iteration
@@ -109,9 +112,9 @@ impl Scrape {
         match metric.what {
             Some(Quantity::RequestsRunning) => count(gauges.running),
             // Dynamo's frontend counts what has not had its first response; the engines, what is in their queue.
-            Some(Quantity::RequestsWaiting) if self.server == Server::Dynamo => count(ledger.unanswered()),
+            Some(Quantity::RequestsWaiting) if self.server == Server::Dynamo => count(books.unanswered),
             Some(Quantity::RequestsWaiting) => count(gauges.waiting),
-            Some(Quantity::RequestsInFlight) => count(ledger.in_flight()),
+            Some(Quantity::RequestsInFlight) => count(books.in_flight),
             Some(Quantity::KvCacheUsage) => gauges.cache_usage().map_or_else(Vec::new, one),
             Some(Quantity::KvBlocksTotal) if has_cache => count(gauges.blocks_total),
             Some(Quantity::KvBlocksUsed) if has_cache => count(gauges.blocks_used),
@@ -128,22 +131,22 @@ impl Scrape {
                 count(gauges.prefix_hits)
             }
             Some(Quantity::PromptTokens) => {
-                self.split(metric, ledger, |t| if at_the_end { t.ended.prompt } else { t.prompt })
+                split(metric, books, |t| if at_the_end { t.ended.prompt } else { t.prompt })
             }
             Some(Quantity::GenerationTokens) => {
-                self.split(metric, ledger, |t| if at_the_end { t.ended.generation } else { t.generation })
+                split(metric, books, |t| if at_the_end { t.ended.generation } else { t.generation })
             }
-            Some(Quantity::RequestSuccess) => self.success(metric, ledger),
-            Some(Quantity::RequestErrors) => self.errors(ledger),
+            Some(Quantity::RequestSuccess) => self.success(metric, books),
+            Some(Quantity::RequestErrors) => self.errors(books),
             Some(Quantity::RequestAborts) => count(sum(|tally| tally.cancelled)),
             _ => Vec::new(),
         }
     }
 
     /// Metrics that no quantity stands for.
-    fn by_name(&self, metric: &Metric, ledger: &Ledger, gauges: &Gauges) -> Option<Vec<Sample>> {
+    fn by_name(&self, metric: &Metric, books: &Books, gauges: &Gauges) -> Option<Vec<Sample>> {
         let has_cache = gauges.blocks_total > 0;
-        let sum = |of: fn(&Tally) -> u64| ledger.tallies().map(|(_, _, tally)| of(tally)).sum::<u64>() as f64;
+        let sum = |of: Count| books.tallies().map(|(_, _, tally)| of(tally)).sum::<u64>() as f64;
         let label = |name: &'static str, value: &str, sample: f64| (vec![(name, value.to_owned())], sample);
         let one = |value: f64| vec![(Vec::new(), value)];
         Some(match metric.name {
@@ -166,33 +169,18 @@ impl Scrape {
                 one((gauges.blocks_total - gauges.blocks_used) as f64)
             }
             "trtllm_num_requests_completed_total" => one(sum(|tally| tally.length + tally.stop)),
-            "dynamo_frontend_inflight_requests" => one(ledger.in_flight() as f64),
+            "dynamo_frontend_inflight_requests" => one(books.in_flight as f64),
             "dynamo_frontend_model_ready" => one(1.0),
             "dynamo_frontend_model_context_length" => {
                 self.max_model_len.map_or_else(Vec::new, |tokens| one(f64::from(tokens)))
             }
-            "dynamo_frontend_requests_started_total" => by_kind(ledger, |tally| tally.started, &[]),
+            "dynamo_frontend_requests_started_total" => by_kind(books, |tally| tally.started, &[]),
             _ => return None,
         })
     }
 
-    /// One sample, or one for streams and one for bodies where the metric tells them apart. SGLang shows those that are not 0.
-    fn split(&self, metric: &Metric, ledger: &Ledger, of: impl Fn(&Tally) -> u64) -> Vec<Sample> {
-        if !metric.labels.contains(&"is_streaming") {
-            return vec![(Vec::new(), ledger.tallies().map(|(_, _, tally)| of(tally)).sum::<u64>() as f64)];
-        }
-        [false, true]
-            .into_iter()
-            .filter_map(|wanted| {
-                let tallies = ledger.tallies().filter(|(_, streaming, _)| *streaming == wanted);
-                let total = tallies.map(|(_, _, tally)| of(tally)).sum::<u64>();
-                (total > 0).then(|| (vec![("is_streaming", wanted.to_string())], total as f64))
-            })
-            .collect()
-    }
-
-    fn success(&self, metric: &Metric, ledger: &Ledger) -> Vec<Sample> {
-        let sum = |of: fn(&Tally) -> u64| ledger.tallies().map(|(_, _, tally)| of(tally)).sum::<u64>();
+    fn success(&self, metric: &Metric, books: &Books) -> Vec<Sample> {
+        let sum = |of: Count| books.tallies().map(|(_, _, tally)| of(tally)).sum::<u64>();
         let reason = |reason: &str, n: u64| (vec![("finished_reason", reason.to_owned())], n as f64);
         match self.server {
             // Every reason stands there from the start. A client that leaves is not among them: vLLM drops such a request before
@@ -209,30 +197,30 @@ impl Scrape {
                 .filter(|(_, n)| *n > 0)
                 .map(|(why, n)| reason(why, n))
                 .collect(),
-            Server::Sglang => self.split(metric, ledger, |tally| tally.stop + tally.length),
+            Server::Sglang => split(metric, books, |tally| tally.stop + tally.length),
             Server::Dynamo => {
-                let ended: [(&str, &str, fn(&Tally) -> u64); 5] = [
+                let ended: [(&str, &str, Count); 5] = [
                     ("success", "", |tally| tally.stop + tally.length),
                     ("error", "cancelled", |tally| tally.cancelled),
                     ("error", "internal", |tally| tally.failed),
                     ("error", "validation", |tally| tally.invalid),
                     ("error", "overload", |tally| tally.overload),
                 ];
-                let of = |(status, error, of): (&str, &str, fn(&Tally) -> u64)| {
-                    by_kind(ledger, of, &[("status", status), ("error_type", error)])
+                let of = |(status, error, of): (&str, &str, Count)| {
+                    by_kind(books, of, &[("status", status), ("error_type", error)])
                 };
                 ended.into_iter().flat_map(of).collect()
             }
         }
     }
 
-    fn errors(&self, ledger: &Ledger) -> Vec<Sample> {
+    fn errors(&self, books: &Books) -> Vec<Sample> {
         match self.server {
             // Only full queues; what else is refused is not counted by vLLM.
             Server::Vllm => {
-                vec![(vec![("reason", "max_num_queued_reqs".to_owned())], ledger.queue_full as f64)]
+                vec![(vec![("reason", "max_num_queued_reqs".to_owned())], books.queue_full as f64)]
             }
-            Server::Trtllm => ledger
+            Server::Trtllm => books
                 .errors
                 .iter()
                 .map(|(status, n)| (vec![("http_code", status.to_string())], *n as f64))
@@ -242,9 +230,24 @@ impl Scrape {
     }
 }
 
+/// One sample, or one for streams and one for bodies where the metric tells them apart. SGLang shows those that are not 0.
+fn split(metric: &Metric, books: &Books, of: impl Fn(&Tally) -> u64) -> Vec<Sample> {
+    if !metric.labels.contains(&"is_streaming") {
+        return vec![(Vec::new(), books.tallies().map(|(_, _, tally)| of(tally)).sum::<u64>() as f64)];
+    }
+    [false, true]
+        .into_iter()
+        .filter_map(|wanted| {
+            let tallies = books.tallies().filter(|(_, streaming, _)| *streaming == wanted);
+            let total = tallies.map(|(_, _, tally)| of(tally)).sum::<u64>();
+            (total > 0).then(|| (vec![("is_streaming", wanted.to_string())], total as f64))
+        })
+        .collect()
+}
+
 /// A sample for each endpoint and kind of answer that is not 0, as Dynamo's frontend has them.
-fn by_kind(ledger: &Ledger, of: fn(&Tally) -> u64, more: &[(&'static str, &str)]) -> Vec<Sample> {
-    let there = ledger.tallies().map(|(endpoint, streaming, tally)| (endpoint, streaming, of(tally)));
+fn by_kind(books: &Books, of: Count, more: &[(&'static str, &str)]) -> Vec<Sample> {
+    let there = books.tallies().map(|(endpoint, streaming, tally)| (endpoint, streaming, of(tally)));
     there
         .filter(|(_, _, n)| *n > 0)
         .map(|(endpoint, streaming, n)| {

@@ -1,5 +1,8 @@
 //! Metrics, as a scraper reads them.
 
+// Counts are whole numbers, which an f64 holds exactly.
+#![allow(clippy::float_cmp)]
+
 use std::collections::BTreeMap;
 
 use serde_json::json;

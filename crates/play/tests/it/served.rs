@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokmark_base::{Lexicon, Micros, Secret, Stream};
 use tokmark_engine::Slots;
 use tokmark_perf::Constant;
-use tokmark_play::{Config, Server, StartError};
+use tokmark_play::{Config, Load, Server, StartError};
 
 use crate::client::{Client, ask, chat, config, until};
 
@@ -230,27 +230,91 @@ fn a_client_that_leaves_gives_its_slot_back() {
 
 #[test]
 fn sixty_four_streams_at_once_lose_nothing() {
-    let timing = Constant::new(Micros(2_000), Micros(1_000)).unwrap();
-    let server = Server::start(Config::new("m", Slots::new(timing, 48).unwrap())).unwrap();
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..64)
-            .map(|n| {
-                let server = &server;
-                scope.spawn(move || (chat(server, &ask(true, 20 + n % 3)), 20 + n % 3))
-            })
+    for threads in [1, 3] {
+        let timing = Constant::new(Micros(2_000), Micros(1_000)).unwrap();
+        let engine = Slots::new(timing, 48).unwrap();
+        let server = Server::start(Config { threads, ..Config::new("m", engine) }).unwrap();
+        std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..64)
+                .map(|n| {
+                    let server = &server;
+                    scope.spawn(move || (chat(server, &ask(true, 20 + n % 3)), 20 + n % 3))
+                })
+                .collect();
+            for client in clients {
+                let (reply, tokens) = client.join().unwrap();
+                assert!(reply.complete);
+                assert_eq!(reply.content_events(), tokens as usize);
+                assert!(reply.body.ends_with("data: [DONE]\n\n"));
+            }
+        });
+        let stats = server.stop();
+        assert_eq!((stats.requests, stats.census.finished, stats.connections), (64, 64, 64));
+        assert_eq!(stats.census.check(), Ok(()));
+        // At most one write a token; several that were due together may share one.
+        assert!(stats.lateness.count >= 64 && stats.lateness.count <= stats.census.tokens_emitted);
+        assert!(stats.lateness.p99 <= stats.lateness.max);
+    }
+}
+
+#[test]
+fn a_client_that_reads_late_gets_everything_in_order() {
+    // More bytes than the sockets hold, made while nobody reads; the first token comes when the head is long out.
+    let timing = Constant::new(Micros(30_000), Micros(1)).unwrap();
+    for threads in [1, 2] {
+        let server =
+            Server::start(Config { threads, ..Config::new("m", Slots::new(timing, 1).unwrap()) }).unwrap();
+        let mut client = Client::connect(server.address());
+        let tokens = 60_000;
+        let mut body = ask(true, tokens);
+        body["stream_options"] = json!({"include_usage": true, "continuous_usage_stats": true});
+        client.send_post("/v1/chat/completions", &body);
+        until("all of it is made", || server.stats().census.finished == 1);
+        let reply = client.reply();
+        assert!(reply.complete);
+        let counts: Vec<u64> = reply
+            .events()
+            .into_iter()
+            .filter_map(|event| event.split("\"completion_tokens\":").nth(1))
+            .map(|rest| rest.split(',').next().unwrap().parse().unwrap())
             .collect();
-        for client in clients {
-            let (reply, tokens) = client.join().unwrap();
-            assert!(reply.complete);
-            assert_eq!(reply.content_events(), tokens as usize);
-        }
-    });
-    let stats = server.stop();
-    assert_eq!((stats.requests, stats.census.finished), (64, 64));
-    assert_eq!(stats.census.check(), Ok(()));
-    // At most one write a token; several that were due together may share one.
-    assert!(stats.lateness.count >= 64 && stats.lateness.count <= stats.census.tokens_emitted);
-    assert!(stats.lateness.p99 <= stats.lateness.max);
+        assert!(counts.windows(2).all(|pair| pair[0] <= pair[1]), "out of order");
+        assert_eq!(reply.content_events(), tokens as usize);
+        // The connection is still good.
+        assert_eq!(client.post("/v1/completions", &ask(false, 1)).status, 200);
+    }
+}
+
+#[test]
+fn http_1_0_gets_a_stream_without_chunks() {
+    let server = Server::start(config()).unwrap();
+    let mut client = Client::connect(server.address());
+    client.send("POST /v1/completions HTTP/1.0\r\ncontent-type: application/json", &ask(true, 3).to_string());
+    let all = String::from_utf8(client.rest()).unwrap();
+    let (head, body) = all.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.0 200") && !head.contains("chunked"), "{head}");
+    assert!(body.starts_with("data: {") && body.ends_with("\n\ndata: [DONE]\n\n"), "{body}");
+}
+
+#[test]
+fn more_workers_than_the_machine_can_serve_are_refused() {
+    let timing = Constant::new(Micros(1_000), Micros(1)).unwrap();
+    let load = Load::of(&timing, 1_000, 8);
+    let Err(error) = Server::start(Config { load: Some(load), ..config() }) else {
+        panic!("a billion tokens a second");
+    };
+    let text = error.to_string();
+    assert!(
+        matches!(error, StartError::TooFast(_)) && text.starts_with("1000 workers") && text.contains("hint:"),
+        "{text}"
+    );
+    for (name, config) in [
+        ("threads", Config { threads: 0, ..config() }),
+        ("stream_interval", Config { stream_interval: 0, ..config() }),
+    ] {
+        let text = Server::start(config).err().unwrap().to_string();
+        assert!(text.starts_with(&format!("{name} is 0")) && text.contains("hint:"), "{text}");
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ struct Part {
 impl Sglang {
     /// Puts the queue in order.
     pub(super) fn order(&mut self) {
-        let waiting = self.waiting.len() + usize::from(self.chunked.is_some());
+        let waiting = self.waiting.len();
         if self.params.schedule_policy != SchedulePolicy::Lpm || !self.cache.reuses() || waiting > LPM_WAITING
         {
             return;
@@ -63,24 +63,23 @@ impl Sglang {
         let mut budget = self.budget();
         let mut step = Step::default();
         let old = self.running.len();
-        let mut batch = Vec::new();
         let mut chunk = None;
-        while batch.len() + usize::from(chunk.is_some()) < slots {
-            let next = if fresh { self.waiting.front() } else { None };
-            let part = match self.chunked.as_ref().or(next) {
-                Some(job) => self.part(job, &budget),
-                None => break,
-            };
-            let Some(part) = part else {
+        while self.running.len() - old + usize::from(chunk.is_some()) < slots && budget.chunk > 0 {
+            let Some(index) = self.waiting.iter().position(|job| fresh || job.lease.is_some()) else {
                 break;
             };
-            let Some(mut job) = self.chunked.take().or_else(|| self.waiting.pop_front()) else {
+            let Some(part) = self.part(&self.waiting[index], &budget) else {
                 break;
             };
+            let Some(mut job) = self.waiting.remove(index) else {
+                break;
+            };
+            let begun = job.lease.is_some();
             if !self.take_in(&mut job, &part, now, out) {
-                self.put_back(job);
+                self.waiting.insert(index, job);
                 break;
             }
+            self.begun -= usize::from(begun);
             let charged = self.paged(part.to - part.from);
             let through = job.computed == job.context();
             let reserve = if through { self.reserve_for(&job) } else { 0 };
@@ -92,24 +91,37 @@ impl Sglang {
             step.prefill_tokens += part.to - part.from;
             step.prefill_context += part.from;
             if through {
-                batch.push(job);
+                self.running.push(job);
             } else {
                 chunk = Some((job, (part.to - part.from) as u32));
-            }
-            if budget.chunk == 0 {
-                break;
             }
         }
         if budget.empty {
             return None;
         }
-        self.running.append(&mut batch);
         let (job, tokens) = chunk.unzip();
-        if job.is_some() {
-            self.chunked = job;
+        if let Some(job) = job {
+            self.begun += 1;
+            self.waiting.push_front(job);
         }
         self.flight = Flight::Prefill { old, chunk: tokens };
         Some(self.step(step))
+    }
+
+    /// Nobody runs, and of those who wait some hold what others lack: the last of them gives it back. False if that is no help.
+    pub(super) fn unjam(&mut self, now: Micros, out: &mut Out) -> bool {
+        let holds = |job: &Job| job.lease.is_some();
+        let Some(last) = self.waiting.iter().rposition(holds).filter(|last| *last > 0) else {
+            return false;
+        };
+        let Some(mut job) = self.waiting.remove(last) else {
+            return false;
+        };
+        self.throw_out(&mut job, now, out);
+        self.waiting.insert(last, job);
+        self.begun -= 1;
+        self.retry_between(now, out);
+        true
     }
 
     fn budget(&self) -> Budget {
@@ -187,14 +199,6 @@ impl Sglang {
             job.seen = true;
         }
         out.push(now, job.id(), Lifecycle::Admitted { cached: reuses.then_some(cached as u32) });
-    }
-
-    fn put_back(&mut self, job: Job) {
-        if job.lease.is_some() {
-            self.chunked = Some(job);
-        } else {
-            self.waiting.push_front(job);
-        }
     }
 
     /// Those whose context came with them begin to decode, as far as there are slots.

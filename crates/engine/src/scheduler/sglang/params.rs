@@ -149,7 +149,7 @@ impl Ratio {
         self.now = (self.now - self.step).max(self.least);
     }
 
-    /// Nothing to do.
+    /// As at the start.
     pub(super) fn reset(&mut self) {
         self.now = self.first;
     }

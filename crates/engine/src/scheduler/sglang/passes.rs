@@ -23,7 +23,6 @@ impl Sglang {
             let decoded = self.running.iter().map(|job| u64::from(job.out())).sum();
             let asked = self.running.iter().map(|job| u64::from(job.output)).sum();
             self.ratio.estimate(decoded, asked, self.running.len());
-            self.handoffs.generation += 1;
         } else {
             self.ratio.decay();
         }
@@ -71,13 +70,19 @@ impl Sglang {
             return;
         };
         let mut job = self.running.remove(index);
-        self.drop_lease(&mut job);
+        self.throw_out(&mut job, now, out);
+        self.waiting.push_back(job);
+    }
+
+    /// A request loses what was computed for it.
+    pub(super) fn throw_out(&mut self, job: &mut Job, now: Micros, out: &mut Out) {
+        self.drop_lease(job);
         self.census.work_running -= job.work;
         self.census.work_lost += job.work;
         self.counts.preemptions += 1;
         (job.work, job.computed) = (0, 0);
+        self.handoffs.generation += 1;
         out.push(now, job.id(), Lifecycle::Preempted);
-        self.waiting.push_back(job);
     }
 
     /// Even alone it has no room (SGLang aborts the last one so).
@@ -93,7 +98,7 @@ impl Sglang {
 
     /// The prefill pass is over: every prompt that is through brings its first token.
     pub(super) fn end_prefill(&mut self, now: Micros, old: usize, chunk: Option<u32>, out: &mut Out) {
-        if let (Some(tokens), Some(job)) = (chunk, &mut self.chunked) {
+        if let (Some(tokens), Some(job)) = (chunk, self.waiting.front_mut()) {
             out.push(now, job.arrival.id, Lifecycle::PrefillChunk(tokens));
             if let Some(lease) = &mut job.lease {
                 self.cache.publish(&job.sequence, lease);
@@ -188,7 +193,7 @@ impl Sglang {
         };
         let full = self.running.len() >= self.params.slots();
         let handoffs = &self.handoffs;
-        let waits = !self.waiting.is_empty() || self.chunked.is_some() || !handoffs.ready.is_empty();
+        let waits = !self.waiting.is_empty() || !handoffs.ready.is_empty();
         let commanded = !handoffs.pending.is_empty() || !handoffs.later.is_empty();
         if sequences != self.running.len() || commanded || (waits && !full) {
             return 0;

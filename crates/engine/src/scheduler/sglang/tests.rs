@@ -252,6 +252,20 @@ fn a_cache_to_be_fetched_is_kept() {
 }
 
 #[test]
+fn the_share_falls_with_every_decode_pass_and_stays() {
+    let mut engine = Sglang::new(SglangParams::default()).unwrap();
+    let mut out = Out::default();
+    // From 0.7 to 0.14 of it in 600 passes.
+    for (passes, share) in [(100, 0.7 - 0.602 / 6.0), (1_000, 0.098)] {
+        engine.arrive(Micros(0), request(0, 0, 20, 0, passes + 1), &mut out);
+        while engine.begin(Micros(0), &mut out).is_some() {
+            engine.end(Micros(0), &mut out);
+        }
+        assert!((engine.new_token_ratio() - share).abs() < 1e-9);
+    }
+}
+
+#[test]
 fn refusals() {
     let params = SglangParams {
         max_total_tokens: 100,

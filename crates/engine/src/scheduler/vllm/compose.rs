@@ -55,7 +55,9 @@ impl Batch {
             }
             if self.running.iter().any(|slot| self.requests[*slot as usize].share.is_some()) {
                 let step = self.step();
-                self.still = !pass.disturbed && !pass.is_cut && self.is_still(&step);
+                // The next pass is composed in the usual order, and asks whom this one did not.
+                let is_usual = !(pass.disturbed || pass.is_cut || holders_only || is_last_try);
+                self.still = is_usual && self.is_still(&step);
                 self.in_pass = true;
                 self.counts.passes += 1;
                 return Some(step);
@@ -272,7 +274,7 @@ impl Batch {
         if !self.rules.chunked {
             let prompt = request.prompt.saturating_sub(there).min(pass.long);
             // A context that had been delivered may be longer than a pass when it has to be computed here after all.
-            if prompt > pass.budget && prompt <= self.rules.tokens {
+            if prompt > pass.budget && request.prompt <= self.rules.tokens {
                 return Answer::Stays;
             }
         }

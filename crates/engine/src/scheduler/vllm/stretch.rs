@@ -16,10 +16,16 @@ impl Batch {
         let Some(most) = running.map(|request| request.target - request.known - 1).min() else {
             return 0;
         };
+        let blocks = match self.growth(most) {
+            0 => return most,
+            growth if self.census.waiting == 0 => growth.min(u64::from(self.pool.free())),
+            // What the head of the queue finds must not come to be held by somebody while the stretch lasts.
+            growth => u64::from(self.pool.free_of_copies(u32::try_from(growth).unwrap_or(u32::MAX))),
+        };
         let (mut low, mut high) = (0, most);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
-            if self.growth(middle) <= u64::from(self.pool.free()) {
+            if self.growth(middle) <= blocks {
                 low = middle;
             } else {
                 high = middle - 1;

@@ -104,7 +104,9 @@ fn the_queue_is_in_the_order_of_priority_then_arrival() {
 #[test]
 fn whole_microseconds_are_the_first_at_which_it_has_happened() {
     let whole = [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (-1, 0), (-1_000, -1)];
-    whole.iter().for_each(|(ns, us)| assert_eq!(Micros::from(Ns(*ns)), Micros(*us), "{ns}"));
+    for (ns, us) in whole {
+        assert_eq!(Micros::from(Ns(ns)), Micros(us), "{ns}");
+    }
 }
 
 proptest! {

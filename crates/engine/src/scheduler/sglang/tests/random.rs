@@ -142,8 +142,10 @@ impl Run {
         let engine = &self.engine;
         engine.census().check().unwrap();
         assert!(engine.cache.adds_up());
+        let begun = engine.waiting.iter().filter(|job| job.lease.is_some()).count();
+        assert_eq!(begun, engine.begun);
         let handoffs = &engine.handoffs;
-        let jobs = engine.running.iter().chain(&engine.chunked).chain(&engine.waiting);
+        let jobs = engine.running.iter().chain(&engine.waiting);
         let leases = jobs.chain(&handoffs.ready).chain(handoffs.kept.values());
         let leases = leases.filter_map(|job| job.lease.as_ref()).chain(handoffs.held.values());
         let later = handoffs.later.iter().filter_map(|later| match later {

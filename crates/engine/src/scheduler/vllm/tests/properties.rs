@@ -229,7 +229,7 @@ fn check_lives(seen: &Seen, commands: &[(i64, Command)]) -> Result<(), TestCaseE
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(8000))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]
     fn vllm_loses_nothing_and_skips_without_a_trace(params in params(), commands in commands()) {
         let vllm = || Vllm::new(&params).unwrap();
