@@ -294,6 +294,10 @@ impl Engine for Cluster {
             self.ledger.handed_over += 1;
             self.ledger.tokens_running -= u64::from(flow.emitted);
             self.ledger.tokens_finished += u64::from(flow.emitted);
+            for pool in (0..self.pools.len()).filter(|pool| flow.counted[*pool]) {
+                // What the router would place now is lost as well.
+                self.pools[pool].router.gone(now, flow.arrival.id, &mut Vec::new());
+            }
             lost.push(flow.resumed());
         }
         (self.ledger.routing, self.ledger.transferring) = (0, 0);

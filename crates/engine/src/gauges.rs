@@ -2,6 +2,9 @@
 
 use std::ops::AddAssign;
 
+use tokmark_base::Micros;
+use tokmark_record::Sample;
+
 use crate::Census;
 
 /// The numbers that an engine's `/metrics` is made of. Counters are totals since the start.
@@ -42,6 +45,24 @@ impl Gauges {
             generation_tokens: census.tokens_emitted,
             ..Self::default()
         }
+    }
+
+    /// The same as a sample of the series: source `engine`.
+    pub fn sample(&self, at: Micros) -> Sample {
+        let values = [
+            ("requests_running", self.running),
+            ("requests_waiting", self.waiting),
+            ("kv_blocks_total", self.blocks_total),
+            ("kv_blocks_used", self.blocks_used),
+            ("prefix_queries_tokens", self.prefix_queries),
+            ("prefix_hits_tokens", self.prefix_hits),
+            ("preemptions", self.preemptions),
+            ("passes", self.passes),
+            ("prompt_tokens", self.prompt_tokens),
+            ("generation_tokens", self.generation_tokens),
+        ];
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value as f64)).collect();
+        Sample { at_us: at, source: "engine".to_owned(), values }
     }
 
     /// Share of the blocks that are used, 0 to 1; `None` if there are none.

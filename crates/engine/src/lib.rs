@@ -5,8 +5,9 @@
 //! [`tokmark_record::Record`]s; `play` plays the same events in wall time behind HTTP.
 //! Invariant: sans-I/O and exact: the same commands give the same events on every machine, and nothing gets lost
 //! ([`Census::check`]).
-//! Start reading at [`Engine`], then [`Scheduler`] and `worker.rs`, then `scheduler/vllm.rs`. One more engine is one file in
-//! `scheduler/` that implements [`Scheduler`] and one line in its list; one more routing policy is one file in `router/policy/`.
+//! Start reading at [`Engine`], then [`Scheduler`] and `worker.rs`, then `scheduler/vllm.rs`, and `cluster.rs` for many workers.
+//! One more engine is one file in `scheduler/` that implements [`Scheduler`] and one line in its list; one more routing policy is
+//! one file in `router/policy/`.
 
 mod census;
 pub mod cluster;
@@ -33,6 +34,7 @@ pub use scheduler::{
 pub use spec::EngineSpec;
 use tokmark_base::Micros;
 use tokmark_kv::KvEvent;
+use tokmark_kv::tier::TierReport;
 pub use virtual_time::{Limits, Played, SimulateError, simulate};
 pub use worker::Worker;
 
@@ -69,6 +71,12 @@ pub trait Engine: Send {
     /// What a scrape of the engine's metrics would say now.
     fn gauges(&self) -> Gauges {
         Gauges::of(&self.census())
+    }
+
+    /// What is in the tiers below the device, and what they were good for. `None` if there are none, and from a cluster, which does
+    /// not add up those of its workers yet.
+    fn tier_report(&self) -> Option<TierReport> {
+        None
     }
 
     /// Sets memory aside for a request whose KV cache is on its way here (disaggregation). [`Lifecycle::Reserved`] goes out as

@@ -239,6 +239,21 @@ impl Rejection {
     }
 }
 
+impl Rejection {
+    /// The same as a sentence that all refusals of one cause share: the numbers of the one request left out.
+    pub fn cause(self) -> String {
+        match self {
+            Self::TooLong { context, .. } => {
+                format!("the prompt leaves no room in the context of {context} tokens")
+            }
+            Self::CacheTooSmall { cache, .. } => {
+                format!("the request needs more than the whole KV cache of {cache} tokens")
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,6 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokmark_kv::tier::TiersSpec;
 use tokmark_workload::Duration;
 
 mod names;
@@ -158,6 +159,8 @@ pub struct EngineSpec {
     /// vllm: adapters (LoRA) in a batch at most.
     #[schemars(range(min = 1))]
     pub max_loras: Option<u32>,
+    /// vllm: caches below the device.
+    pub tiers: TiersSpec,
 
     // SGLang.
     /// sglang: requests in a batch at most.

@@ -59,6 +59,8 @@ pub struct Limits {
     pub grace: Option<Micros>,
     /// An attempt that takes longer has failed, and its client is gone.
     pub timeout: Option<Micros>,
+    /// Replies come whole, with their last token (`stream: false`).
+    pub whole: bool,
 }
 
 /// What a simulation came to.
@@ -109,11 +111,13 @@ pub fn simulate(
     }
     let census = run.engine.census();
     census.check()?;
+    let sample = run.engine.gauges().sample(run.ended);
+    run.sink.sample(sample);
     Ok(Played { census, ended: run.ended, issued: run.next_attempt, stopped: run.stopped })
 }
 
 /// More than any plan that ends; fewer than a person waits for.
-const ROUNDS_LIMIT: u32 = 100_000;
+const ROUNDS_LIMIT: u32 = 1_000;
 
 /// When the pacer wants to be asked again.
 #[derive(Clone, Copy)]
@@ -256,7 +260,7 @@ impl Run<'_> {
         record.acted_us = Some(now);
         record.sent_us = Some(now);
         record.sent_end_us = Some(now);
-        record.streamed = true;
+        record.streamed = !self.limits.whole;
         let id = RequestId(record.attempt);
         let arrival = Arrival {
             id,
@@ -367,6 +371,9 @@ impl Attempt {
             Lifecycle::Failed(why) => self.fail(at, why),
             Lifecycle::Cancelled => {
                 self.record.ended_us = Some(at);
+                if !self.record.streamed {
+                    self.record.reads.0.clear();
+                }
                 self.record.outcome = self.given_up.take().unwrap_or(Outcome::Cut { by: Cut::Interrupt });
             }
         }
@@ -375,7 +382,12 @@ impl Attempt {
     /// Tokens arrived: one event, one read, read the moment it came.
     fn read(&mut self, at: Micros, tokens: u32) {
         let read = Read { user: at, kernel: Some(at), open: at, bytes: 0, events: 1, content: 1, tail: true };
-        self.record.reads.0.push(read);
+        if self.record.streamed || self.record.reads.is_empty() {
+            self.record.reads.0.push(read);
+        } else if let Some(last) = self.record.reads.0.last_mut() {
+            // A body is one event, when its last byte is there.
+            *last = read;
+        }
         self.tokens += tokens;
     }
 
@@ -397,7 +409,7 @@ impl Attempt {
     }
 
     fn refuse(&mut self, at: Micros, why: Rejection) {
-        self.give_up(at, why.status(), why.to_string());
+        self.give_up(at, why.status(), why.cause());
     }
 
     /// Before the first token a failure is a status; after it the reply was a 200 that broke off.
@@ -406,7 +418,8 @@ impl Attempt {
             Breakdown::Injected { status } => status,
             _ => 500,
         };
-        if self.record.reads.is_empty() {
+        if self.record.reads.is_empty() || !self.record.streamed {
+            self.record.reads.0.clear();
             return self.give_up(at, status, why.to_string());
         }
         self.record.ended_us = Some(at);

@@ -3,6 +3,7 @@
 
 use tokmark_base::{Micros, Stream};
 use tokmark_kv::KvEvent;
+use tokmark_kv::tier::TierReport;
 use tokmark_perf::{Step, Timing};
 
 use crate::{Arrival, Census, Engine, Gauges, Out, RequestId, Scheduler};
@@ -59,6 +60,9 @@ impl<S: Scheduler, T: Timing> Worker<S, T> {
     fn begin(&mut self, at: Micros, out: &mut Out) {
         let step = self.scheduler.begin(at, out);
         self.flight = step.map(|step| self.plan(at, step));
+        if self.flight.is_none() {
+            self.begin_at = self.scheduler.next_due().map(|due| due.max(at).max(self.stalled));
+        }
     }
 
     /// When the pass begun at `at` ends, and those behind it as far as they are sure.
@@ -79,10 +83,17 @@ impl<S: Scheduler, T: Timing> Worker<S, T> {
 
     /// Everything due at `to` or before.
     fn happen(&mut self, to: Micros, out: &mut Out) {
-        if let Some(at) = self.begin_at.filter(|at| *at < to) {
+        self.fly(to, out);
+        while let Some(at) = self.begin_at.filter(|at| *at < to) {
             self.begin_at = None;
             self.begin(at, out);
+            self.fly(to, out);
         }
+        self.now = self.now.max(to);
+    }
+
+    /// Passes that end at `to` or before, and those behind them.
+    fn fly(&mut self, to: Micros, out: &mut Out) {
         while let Some(flight) = &mut self.flight {
             let ahead = &flight.ends[flight.over..];
             let due = ahead.partition_point(|end| *end <= to);
@@ -106,7 +117,6 @@ impl<S: Scheduler, T: Timing> Worker<S, T> {
             }
             self.begin(end, out);
         }
-        self.now = self.now.max(to);
     }
 
     /// What is behind the pass in flight is no longer sure.
@@ -119,8 +129,9 @@ impl<S: Scheduler, T: Timing> Worker<S, T> {
     /// After a command: a worker that stood still is to start.
     fn wake(&mut self, now: Micros) {
         self.disturb();
-        if self.flight.is_none() && self.begin_at.is_none() {
-            self.begin_at = Some(now.max(self.stalled));
+        if self.flight.is_none() {
+            let at = now.max(self.stalled);
+            self.begin_at = Some(self.begin_at.map_or(at, |before| before.min(at)));
         }
         debug_assert_eq!(self.scheduler.census().check(), Ok(()));
     }
@@ -208,6 +219,10 @@ impl<S: Scheduler, T: Timing> Engine for Worker<S, T> {
 
     fn gauges(&self) -> Gauges {
         self.scheduler.gauges()
+    }
+
+    fn tier_report(&self) -> Option<TierReport> {
+        self.scheduler.tier_report()
     }
 
     fn kv_events(&mut self, into: &mut Vec<(Micros, KvEvent)>) {

@@ -49,7 +49,9 @@ impl Chain {
         chain.names.reserve_exact(blocks);
         match content {
             Content::Segments(segments) => {
-                segments.iter().for_each(|Segment { id, tokens }| chain.extend(*id, 0, *tokens));
+                for Segment { id, tokens } in segments {
+                    chain.extend(*id, 0, *tokens);
+                }
             }
             Content::Tokens(ids) => chain.extend_tokens(ids),
         }
@@ -133,7 +135,9 @@ impl Tail {
             return opaque(&part.bytes(), seed);
         }
         let mut bytes: Vec<u8> = self.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-        self.parts.iter().for_each(|part| bytes.extend_from_slice(&part.bytes()));
+        for part in &self.parts {
+            bytes.extend_from_slice(&part.bytes());
+        }
         opaque(&bytes, seed)
     }
 

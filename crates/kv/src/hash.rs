@@ -27,7 +27,9 @@ pub fn seed(adapter: Option<&str>, namespace: Option<&str>) -> u64 {
 /// The hash of one complete block of token ids.
 pub fn local(tokens: &[u32], seed: u64) -> LocalHash {
     let mut bytes = Vec::with_capacity(tokens.len() * 4);
-    tokens.iter().for_each(|token| bytes.extend_from_slice(&token.to_le_bytes()));
+    for token in tokens {
+        bytes.extend_from_slice(&token.to_le_bytes());
+    }
     LocalHash(xxh3_64_with_seed(&bytes, seed))
 }
 

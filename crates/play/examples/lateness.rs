@@ -78,7 +78,9 @@ fn read_all(address: SocketAddr, streams: usize, stop: &Arc<AtomicBool>) {
             let mut buffer = vec![0; 1 << 16];
             while !stop.load(Ordering::Relaxed) {
                 let body = format!(
-                    r#"{{"model":"m","prompt":"stream {nth} asks for words","max_tokens":128,"ignore_eos":true,"stream":true}}"#
+                    r#"{{"model":"m","prompt":"stream {nth} asks for words","max_tokens":{},"ignore_eos":true,"stream":true}}"#,
+                    // Not all end at once.
+                    100 + nth % 57
                 );
                 let head = format!(
                     "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",

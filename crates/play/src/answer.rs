@@ -105,6 +105,7 @@ impl Route {
 impl Desk {
     /// Answers one request; `Err` drops the connection.
     pub(crate) async fn answer(self, request: Request<Incoming>) -> Result<Answer, Dropped> {
+        self.floor.look_up();
         let path = request.uri().path();
         let plays = self.house.plays;
         let Some(route) = Route::of(path, plays, self.house.admin) else {

@@ -50,6 +50,7 @@ impl Outgoing {
 
 impl Made {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        self.seat.look_up();
         // What went past hyper goes first.
         ready!(self.line.poll_rest(cx));
         let mut reply = self.seat.reply().borrow_mut();

@@ -66,10 +66,22 @@ impl Floor {
     pub(crate) async fn keep_time(&self) -> io::Result<()> {
         loop {
             self.ear.rings().await?;
-            let mut events = self.spare.take();
-            self.stage.rang(self.thread, &mut events);
-            self.deliver(events);
+            self.step();
         }
+    }
+
+    /// Delivers what is due if the bell has rung and nobody heard it yet: a thread with many requests to read looks up between them,
+    /// so that a token waits for one of them, not for all.
+    pub(crate) fn look_up(&self) {
+        if self.stage.is_due(self.thread) {
+            self.step();
+        }
+    }
+
+    fn step(&self) {
+        let mut events = self.spare.take();
+        self.stage.rang(self.thread, &mut events);
+        self.deliver(events);
     }
 
     /// A write that was due at `due` has reached the kernel.
@@ -123,6 +135,11 @@ impl Seat {
     /// What the client is waiting for.
     pub(crate) fn reply(&self) -> &RefCell<Reply> {
         &self.reply
+    }
+
+    /// See [`Floor::look_up`].
+    pub(crate) fn look_up(&self) {
+        self.floor.look_up();
     }
 }
 

@@ -73,6 +73,7 @@ impl Desk {
             let text = "Unsupported Media Type: Only 'application/json' is allowed";
             return Ok(refusal(415, "UnsupportedMediaType", text));
         }
+        self.floor.look_up();
         self.serve(Asked { kind, headers, version, body, nth, manner }).await
     }
 

@@ -5,6 +5,7 @@
 //! What happened lies in an inbox a thread until that thread takes it.
 
 use std::io;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokmark_base::{Clock, Micros};
@@ -17,6 +18,8 @@ use crate::metrics::{Ledger, Visit};
 pub(crate) struct Stage {
     clock: WallClock,
     bells: Vec<Bell>,
+    /// When each bell rings, microseconds; to look at without the lock.
+    rings_at: Vec<AtomicI64>,
     core: Mutex<Core>,
 }
 
@@ -47,7 +50,8 @@ impl Stage {
         let bells = (0..threads).map(|_| Bell::new()).collect::<io::Result<_>>()?;
         let desks = (0..threads).map(|_| Desk::default()).collect();
         let core = Core { engine, ledger, out: Out::default(), arrivals: 0, desks };
-        Ok(Self { clock: WallClock::new(), bells, core: Mutex::new(core) })
+        let rings_at = (0..threads).map(|_| AtomicI64::new(i64::MAX)).collect();
+        Ok(Self { clock: WallClock::new(), bells, rings_at, core: Mutex::new(core) })
     }
 
     /// A request of `thread` arrives; its number is returned, what happened goes to `mine`.
@@ -86,6 +90,11 @@ impl Stage {
         core.desks[thread].set_to = None;
         let now = self.now();
         self.settle(&mut core, thread, now, mine);
+    }
+
+    /// Whether the bell of `thread` should have rung by now.
+    pub(crate) fn is_due(&self, thread: usize) -> bool {
+        self.rings_at[thread].load(Ordering::Relaxed) <= self.now().0
     }
 
     /// The bell of `thread`.
@@ -137,6 +146,7 @@ impl Stage {
             }
             // A timer that cannot be set would hang every client; without it each next command still steps the engine.
             desk.set_to = bell.set(&self.clock, wanted).ok().and(wanted);
+            self.rings_at[of].store(desk.set_to.map_or(i64::MAX, |at| at.0), Ordering::Relaxed);
         }
     }
 }

@@ -46,8 +46,13 @@ impl HuggingFace {
 
     /// Tokens of `text`, without the special tokens a server may add around it.
     pub fn count(&self, text: &str) -> Result<u32, TokensError> {
+        self.ids(text).map(|ids| ids.len() as u32)
+    }
+
+    /// The token ids of `text`, without the special tokens a server may add around it.
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>, TokensError> {
         match self.tokenizer.encode_fast(text, false) {
-            Ok(encoding) => Ok(encoding.len() as u32),
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
             Err(e) => {
                 Err(TokensError::Count { name: self.name.clone(), bytes: text.len(), message: e.to_string() })
             }

@@ -86,6 +86,14 @@ impl Tokenizer {
         }
     }
 
+    /// The token ids of `text`, special tokens and chat template not among them.
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>, TokensError> {
+        match self {
+            Self::O200k(o200k) => Ok(o200k.ids(text)),
+            Self::HuggingFace(tokenizer) => tokenizer.ids(text),
+        }
+    }
+
     /// What makes text of exactly n tokens of this tokenizer. Words proven one token each where the tokenizer allows the proof;
     /// otherwise every text is counted and adjusted until it fits.
     pub fn lexicon(&self) -> Result<Arc<dyn Lexicon>, TokensError> {

@@ -28,6 +28,11 @@ impl O200k {
     pub fn count(self, text: &str) -> u32 {
         self.0.count_ordinary(text) as u32
     }
+
+    /// The token ids of `text`; what looks like a special token is text.
+    pub fn ids(self, text: &str) -> Vec<u32> {
+        self.0.encode_ordinary(text)
+    }
 }
 
 /// The lexicon of o200k. Needs no vocabulary.

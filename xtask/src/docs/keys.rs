@@ -8,7 +8,7 @@ use super::cell;
 use crate::tree::Tree;
 
 /// The one list of keys.
-pub(crate) const KEYS: &str = "crates/cli/src/spec/keys.rs";
+pub(crate) const KEYS: &str = "crates/cli/src/spec/keys/table.rs";
 /// The schema of the spec, with every default.
 const SCHEMA: &str = "docs/schema/spec.schema.json";
 

@@ -49,9 +49,11 @@ impl Cli {
             Self::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
         verbs.into_iter().fold(Self::command(), |command, verb| {
             let hidden = hidden(&verb);
+            let no_url = matches!(verb.as_str(), "simulate" | "engine");
             command.mut_subcommand(verb, |verb| {
                 verb.mut_args(|arg| {
-                    let away = arg.get_help_heading().is_some_and(|group| hidden.contains(&group));
+                    let away = arg.get_help_heading().is_some_and(|group| hidden.contains(&group))
+                        || no_url && arg.get_id() == "urls";
                     let hide = away || arg.is_hide_set();
                     arg.hide(hide)
                 })

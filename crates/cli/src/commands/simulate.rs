@@ -9,7 +9,6 @@ use crate::source::sources;
 
 /// Runs the verb.
 pub fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut resolved = sources(&args.source, &context.environment)?.resolve()?;
-    resolved.points.iter_mut().for_each(session::twin::settle);
+    let resolved = sources(&args.source, &context.environment)?.resolve()?;
     session::measure(resolved, Means::Virtual, &Home::Fresh, args.dry_run, context)
 }

@@ -122,7 +122,13 @@ struct Ready {
     words: Vocabulary,
 }
 
-fn prepare(resolved: Resolved, means: Means, context: &Context) -> Result<Ready, Failure> {
+fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Ready, Failure> {
+    for point in &mut resolved.points {
+        let inside = point.spec.target.url.is_empty() && point.spec.describes_an_engine();
+        if means == Means::Virtual || inside {
+            twin::settle(point);
+        }
+    }
     let screen = context.screen;
     for note in &resolved.notes {
         screen.note(&format!("note: {note}"));
@@ -130,6 +136,9 @@ fn prepare(resolved: Resolved, means: Means, context: &Context) -> Result<Ready,
     let Some(first) = resolved.points.first() else {
         return Err(Failure::internal("no point to measure"));
     };
+    if means == Means::Virtual {
+        twin::notes(&first.spec).iter().for_each(|note| screen.note(&format!("note: {note}")));
+    }
     if means == Means::Wire && resolved.needs_target && first.spec.target.url.is_empty() {
         return Err(Failure::usage(
             "the BenchmarkConfig names no endpoint\nhint: give its URL, as in `tokmark bench -f config.yaml http://host:8000`",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tokmark_base::Micros;
-use tokmark_base::units::{format_duration, significant};
+use tokmark_base::units::significant;
 use tokmark_measure::summary::State;
 use tokmark_measure::{Summary, Validity};
 use tokmark_report::{sweep, terminal};
@@ -103,9 +103,8 @@ impl Outcome {
         let sum = |of: fn(&Simulated) -> Micros| Micros(parts.iter().map(|part| of(part).0).sum());
         let (virtual_time, wall_time) = (sum(|part| part.virtual_time), sum(|part| part.wall_time));
         let told = |time: Micros| format!("{} s", significant(time.as_secs_f64()));
-        (!parts.is_empty()).then(|| {
-            format!("simulated {} in {}, records written", format_duration(virtual_time), told(wall_time))
-        })
+        (!parts.is_empty())
+            .then(|| format!("simulated {} in {}, records written", told(virtual_time), told(wall_time)))
     }
 
     fn exit(&self) -> Exit {

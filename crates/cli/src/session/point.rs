@@ -135,6 +135,7 @@ impl PointRun<'_> {
             spec: self.spec,
             load: &self.load,
             plan: &self.plan,
+            words: &self.session.words,
             grace: grace(&self.load, self.grace_asked),
             live,
             control,

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use tokmark_base::{Micros, Seed};
+use tokmark_base::{Content, Micros, Seed};
 use tokmark_drive::{Control, Live, RunEnd, WallClock};
-use tokmark_engine::spec::EngineKind;
-use tokmark_engine::{Cluster, Limits};
+use tokmark_engine::router::Affinity;
+use tokmark_engine::spec::{EngineKind, SchedulingPolicy};
+use tokmark_engine::{Cluster, Limits, SimulateError};
+use tokmark_measure::CountTokens;
 use tokmark_perf::{Mode, Role, Timing};
 use tokmark_record::header::Target;
 use tokmark_record::{Record, Sample, Sink};
 use tokmark_store::QueueSink;
-use tokmark_workload::{Load, Pacer, Plan};
+use tokmark_workload::{Load, Pacer, Plan, PlannedRequest, Prompt, Requests, Shape};
 
 use crate::failure::Failure;
+use crate::session::words::Vocabulary;
 use crate::spec::Spec;
 use crate::spec::resolve::Point;
 
@@ -24,6 +27,8 @@ pub struct Simulation<'a> {
     pub load: &'a Load,
     /// What is sent.
     pub plan: &'a Plan,
+    /// What counts the tokens of prompts that come from a file.
+    pub words: &'a Vocabulary,
     /// How long attempts may take after the last start.
     pub grace: Option<Micros>,
     /// Counters for the live line.
@@ -40,9 +45,42 @@ pub fn settle(point: &mut Point) {
     }
 }
 
-/// Whether the spec describes an engine that can be built.
+/// Whether the spec describes an engine that can be built and a run that can be simulated.
 pub fn check(spec: &Spec) -> Result<(), Failure> {
+    if spec.measure.count_tokens == CountTokens::Tokenizer {
+        return Err(Failure::usage(
+            "measure.count_tokens is tokenizer, but a simulated reply has no words to count\nhint: leave --count-tokens out: the simulated engine counts exactly",
+        ));
+    }
     engine(spec).map(drop)
+}
+
+/// What in the spec does nothing here, and what in its files was not used.
+pub fn notes(spec: &Spec) -> Vec<String> {
+    let engine = &spec.engine;
+    let idle = [
+        (
+            spec.router.affinity != Affinity::None,
+            "router.affinity",
+            "no request belongs to a conversation yet",
+        ),
+        (
+            engine.scheduling_policy == Some(SchedulingPolicy::Priority),
+            "engine.scheduling_policy",
+            "all requests have one priority yet",
+        ),
+        (engine.max_loras.is_some(), "engine.max_loras", "no request asks for an adapter yet"),
+    ];
+    let idle = idle.into_iter().filter(|(given, _, _)| *given);
+    let mut notes: Vec<String> =
+        idle.map(|(_, key, why)| format!("{key} changes nothing here: {why}")).collect();
+    let read = spec.timing.table.as_deref().map(tokmark_store::import::timing::read_timing);
+    if let Some(Ok(table)) = read
+        && !table.ignored.is_empty()
+    {
+        notes.push(format!("timing.table: not used: {}", table.ignored.join(", ")));
+    }
+    notes
 }
 
 /// The engine that `spec` describes, with the workers and roles of its deployment.
@@ -122,12 +160,17 @@ impl Simulation<'_> {
             duration: self.load.duration,
             grace: self.grace,
             timeout: self.spec.target.timeout.map(|t| t.0),
+            whole: !self.spec.target.streaming,
+        };
+        let tokenised = Tokenised { plan: self.plan, words: self.words };
+        let requests: &dyn Requests = match &self.spec.workload.file {
+            Some(_) => &tokenised,
+            None => self.plan,
         };
         let stop = || self.control.interrupts() > 0;
         let clock = WallClock::start();
-        let played =
-            tokmark_engine::simulate(&mut pacer, self.plan, &mut engine, limits, &mut counted, &stop)
-                .map_err(|e| Failure::internal(e.to_string()))?;
+        let played = tokmark_engine::simulate(&mut pacer, requests, &mut engine, limits, &mut counted, &stop)
+            .map_err(|e| stopped(&e))?;
         Ok(RunEnd {
             anchor_unix_ns: clock.anchor_unix_ns(),
             ended: played.ended,
@@ -136,6 +179,42 @@ impl Simulation<'_> {
             lost: 0,
             interrupted: played.stopped,
         })
+    }
+}
+
+/// What a simulation could not go on with: what was asked, unless tokmark lost count.
+fn stopped(error: &SimulateError) -> Failure {
+    match error {
+        SimulateError::Leak(_) | SimulateError::Stuck { .. } => Failure::internal(error.to_string()),
+        SimulateError::Starved { .. } | SimulateError::InPlace { .. } => Failure::usage(error.to_string()),
+    }
+}
+
+/// Prompts of a file, whose lengths and shared beginnings only a tokenizer knows.
+struct Tokenised<'a> {
+    plan: &'a Plan,
+    words: &'a Vocabulary,
+}
+
+impl Requests for Tokenised<'_> {
+    fn request(&self, index: u64) -> PlannedRequest {
+        self.plan.request(index)
+    }
+
+    fn shape(&self, index: u64) -> Shape {
+        let PlannedRequest { osl, prompt, .. } = self.plan.request(index);
+        let text = match prompt {
+            Prompt::Text(text) => text,
+            Prompt::Messages(messages) => {
+                let texts: Vec<&str> = messages.iter().filter_map(|m| m.get("content")?.as_str()).collect();
+                texts.join("\n")
+            }
+        };
+        // A text the tokenizer cannot split has no length: the engine refuses it, and the record says so.
+        match self.words.tokenizer().ids(&text) {
+            Ok(ids) => Shape { isl: Some(ids.len() as u32), osl, content: Content::Tokens(ids.into()) },
+            Err(_) => Shape { isl: None, osl, content: Content::default() },
+        }
     }
 }
 

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::target::bench;
 use crate::tool::{process, run};
 
+/// The page whose examples have to work.
+const PAGE: &str = include_str!("../../../../docs/engine.md");
+
 /// A running server; ends when dropped.
 struct Served {
     child: Child,
@@ -158,6 +161,18 @@ fn admin_changes_it_while_it_runs() {
     let without = Served::start(&["--no-admin"]);
     let (status, _) = without.ask("GET", "/admin", None);
     assert!(status.contains(" 404 "), "{status}");
+}
+
+#[test]
+fn the_examples_of_the_page_work() {
+    let server = Served::start(&["--workers", "2"]);
+    let bodies: Vec<&str> = PAGE.split("-d '").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+    for body in &bodies {
+        server.post("/admin", &serde_json::from_str(body).unwrap());
+    }
+    assert!(bodies.len() >= 5, "{bodies:?}");
+    let shown: Value = serde_json::from_str(&server.get("/admin")).unwrap();
+    assert_eq!((&shown["timing"]["replaced"], &shown["faults"]), (&false.into(), &json!([])), "{shown:#}");
 }
 
 #[test]

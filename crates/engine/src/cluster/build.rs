@@ -275,7 +275,11 @@ impl SchedulerParams {
                 if let Some(speculative) = &mut params.speculative {
                     speculative.stream = seed.stream("speculation", nth);
                 }
-                Box::new(Worker::new(Vllm::new(&params)?, timing, noise))
+                let mut vllm = Vllm::new(&params)?;
+                if let Some(tiers) = &params.tiers {
+                    vllm = vllm.with_tiers(tiers)?;
+                }
+                Box::new(Worker::new(vllm, timing, noise))
             }
             Self::Sglang(params) => Box::new(Worker::new(Sglang::new(params.clone())?, timing, noise)),
             Self::TrtLlm(params) => Box::new(Worker::new(TrtLlm::new(params)?, timing, noise)),

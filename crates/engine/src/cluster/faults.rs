@@ -62,13 +62,19 @@ impl Cluster {
         self.inject_nth(now.max(self.now), fault, 0)
     }
 
-    /// Forgets every fault that has not struck yet and those that strike arrivals; slow workers are as fast as before.
+    /// Forgets every fault that has not struck yet and those that strike arrivals; slow workers are as fast as before from their
+    /// next pass on. A worker that stands still does so to the end of its stall. To be called after [`crate::Engine::advance`].
     pub fn clear_faults(&mut self) {
         self.fates.clear();
         self.agenda.retain(|_, act| matches!(act, Act::Up { .. }));
         for (pool, member) in self.everybody() {
             self.pools[pool].members[member].slow.clear();
             self.set_drag(pool, member);
+        }
+        for lane in &mut self.lanes {
+            lane.engine.look_ahead(false);
+            lane.engine.look_ahead(self.look_ahead);
+            lane.due = lane.engine.next_due();
         }
     }
 

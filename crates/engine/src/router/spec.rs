@@ -132,6 +132,7 @@ pub struct RouterSpec {
     pub track_prefill_tokens: bool,
     /// The workers only decode: without prefill tracking, policy `kv` sets its credit against active blocks. Set by a cluster with
     /// pools.
+    #[serde(skip)]
     pub decode_pool: bool,
     /// Whether workers tell what their caches hold. If not, the router guesses it from where requests went (`ttl`).
     pub kv_events: bool,

@@ -2,6 +2,7 @@
 
 use tokmark_base::Micros;
 use tokmark_kv::KvEvent;
+use tokmark_kv::tier::TierReport;
 use tokmark_perf::Step;
 
 use crate::{Arrival, Census, Gauges, Lifecycle, Out, RequestId};
@@ -48,6 +49,16 @@ pub trait Scheduler: Send {
             self.end(at, out);
             self.begin(at, out);
         }
+    }
+
+    /// When something arrives that may let a pass begin although there was nothing to compute.
+    fn next_due(&self) -> Option<Micros> {
+        None
+    }
+
+    /// See [`crate::Engine::tier_report`].
+    fn tier_report(&self) -> Option<TierReport> {
+        None
     }
 
     /// See [`crate::Engine::reserve`]. An engine that models no memory has room at once.
@@ -100,6 +111,14 @@ impl<S: Scheduler + ?Sized> Scheduler for Box<S> {
 
     fn steady(&self) -> u32 {
         (**self).steady()
+    }
+
+    fn next_due(&self) -> Option<Micros> {
+        (**self).next_due()
+    }
+
+    fn tier_report(&self) -> Option<TierReport> {
+        (**self).tier_report()
     }
 
     fn repeat(&mut self, stamps: &[Micros], out: &mut Out) {

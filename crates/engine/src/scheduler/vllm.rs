@@ -14,10 +14,13 @@
 //! - Prompts that can never be served are refused on arrival, as by vLLM's front end; Dynamo refuses them when their turn comes.
 //! - A context that outgrows the whole cache ends as `Failed`; vLLM would wait for ever, Dynamo's replay stops with an error.
 //!
+//! Tiers below the device ([`Vllm::with_tiers`]) are in `vllm/tiers.rs`, with what differs there.
+//!
 //! Not yet: sliding-window, Mamba and encoder caches, pipeline parallelism, asynchronous scheduling (its tokens are a step behind),
 //! structured output, the `watermark`, `max_num_active_seqs`, `max_num_queued_reqs` and `prefill_schedule_interval` parameters.
 
 use tokmark_base::Micros;
+use tokmark_kv::tier::TiersParams;
 use tokmark_kv::{BlockPool, KvEvent};
 use tokmark_perf::Step;
 
@@ -33,6 +36,7 @@ mod params;
 pub(crate) mod request;
 mod speculation;
 mod stretch;
+mod tiers;
 
 pub use params::VllmParams;
 pub use request::reply_segment;
@@ -66,6 +70,19 @@ impl Vllm {
         let pool = BlockPool::new(params.num_gpu_blocks, params.enable_prefix_caching);
         Ok(Self(Batch::new(rules, pool, params.speculative.as_ref().map(Sampler::new))))
     }
+
+    /// Puts tiers below the device, for an engine that has served nothing yet. They need prefix caching: without names there is
+    /// nothing to find.
+    pub fn with_tiers(self, params: &TiersParams) -> Result<Self, EngineError> {
+        if !self.0.pool.reuses() {
+            return Err(EngineError::Parameter {
+                name: "enable_prefix_caching",
+                value: "false".to_owned(),
+                must: "true with tiers below the device",
+            });
+        }
+        Ok(Self(self.0.with_tiers(params)))
+    }
 }
 
 /// A scheduler that is a [`Batch`] under its own rules.
@@ -90,6 +107,14 @@ macro_rules! scheduler_of_batch {
 
             fn steady(&self) -> u32 {
                 self.0.steady()
+            }
+
+            fn next_due(&self) -> Option<Micros> {
+                self.0.next_due()
+            }
+
+            fn tier_report(&self) -> Option<tokmark_kv::tier::TierReport> {
+                self.0.tier_report()
             }
 
             fn repeat(&mut self, stamps: &[Micros], out: &mut Out) {

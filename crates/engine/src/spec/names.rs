@@ -2,12 +2,25 @@
 
 use std::fmt;
 
+use tokmark_kv::tier::{TierSpecError, TiersSpec};
+
 use super::{EngineKind, EngineSpec};
 use EngineKind::{Sglang, Slots, Trtllm, Vllm};
 
 /// What is wrong with `engine:`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SpecError {
+    /// What is wrong with the tiers.
+    #[error(transparent)]
+    Tiers(#[from] TierSpecError),
+    /// Caches below the device where there is none.
+    #[error(
+        "engine.tiers is given, and engine.kind is {kind}\nhint: only the twin of vllm has tiers yet: leave them out, or take engine.kind vllm"
+    )]
+    TiersNotYet {
+        /// Which engine was asked.
+        kind: EngineKind,
+    },
     /// A parameter of another engine.
     #[error("engine.{key} is {owner}'s, and engine.kind is {kind}\nhint: {hint}")]
     Foreign {
@@ -142,6 +155,9 @@ const PARAMETERS: &[Parameter] = parameters! {
 
 /// The first parameter of another engine than `kind`, as an error that names the right one.
 pub(super) fn refuse_foreign(spec: &EngineSpec, kind: EngineKind) -> Result<(), SpecError> {
+    if kind != Vllm && spec.tiers != TiersSpec::default() {
+        return Err(SpecError::TiersNotYet { kind });
+    }
     let foreign = PARAMETERS.iter().find(|p| !p.owners.contains(&kind) && (p.given)(spec));
     let Some(&Parameter { key, owners: &[owner, ..], meaning, .. }) = foreign else {
         return Ok(());

@@ -92,10 +92,11 @@ impl EngineSpec {
 
     fn vllm(&self) -> Result<VllmParams, SpecError> {
         let plain = VllmParams::default();
+        let block_size = self.block_size.unwrap_or(plain.block_size);
         Ok(VllmParams {
             max_num_seqs: self.max_num_seqs.unwrap_or(plain.max_num_seqs),
             max_num_batched_tokens: self.max_num_batched_tokens.unwrap_or(plain.max_num_batched_tokens),
-            block_size: self.block_size.unwrap_or(plain.block_size),
+            block_size,
             num_gpu_blocks: self.num_gpu_blocks_override.unwrap_or(plain.num_gpu_blocks),
             enable_prefix_caching: self.enable_prefix_caching.unwrap_or(plain.enable_prefix_caching),
             enable_chunked_prefill: self.enable_chunked_prefill.unwrap_or(plain.enable_chunked_prefill),
@@ -108,6 +109,7 @@ impl EngineSpec {
             speculative: self.speculative()?,
             preemption_mode: self.preemption_mode.unwrap_or(plain.preemption_mode),
             natural_output: self.natural_output.unwrap_or(plain.natural_output),
+            tiers: self.tiers.resolve(block_size, self.kv_transfer_bytes_per_token)?,
         })
     }
 

@@ -558,3 +558,78 @@ fn a_client_may_leave_at_any_stage() {
         );
     }
 }
+
+#[test]
+fn faults_are_written_as_a_list() {
+    let text = r#"[
+        {"kind": "crash", "worker": 1, "at": "10s", "restart": "5s"},
+        {"kind": "slow", "factor": 2.5, "to": "1m"},
+        {"kind": "error", "rate": 0.1, "types": ["rate_limit", "server_error"]}
+    ]"#;
+    let faults: Vec<FaultSpec> = serde_json::from_str(text).unwrap();
+    assert_eq!(faults[0], crash(1, 10_000, Some(5_000)));
+    let again: Vec<FaultSpec> = serde_json::from_str(&serde_json::to_string(&faults).unwrap()).unwrap();
+    assert_eq!(again, faults);
+    let unknown = serde_json::from_str::<FaultSpec>(r#"{"kind": "crash", "at": "1s", "after": "2s"}"#);
+    assert!(unknown.unwrap_err().to_string().contains("unknown field `after`"));
+}
+
+#[test]
+fn what_cannot_be_built_is_refused_by_name() {
+    let refusal = |engine: &EngineSpec, deployment: &Deployment, faults: &[FaultSpec]| {
+        let timing = Arc::new(Constant::default());
+        let built = build(engine, deployment, &RouterSpec::default(), timing, faults, Seed(1));
+        built.map(|_| ()).unwrap_err().to_string()
+    };
+    let slow = |factor| FaultSpec::Slow { pool: None, worker: None, from: ms(0), to: None, factor };
+    let stall = FaultSpec::Stall { pool: None, worker: None, from: ms(2), to: ms(2) };
+    let reject = FaultSpec::Reject { rate: Some(1.5), status: None, from: ms(0), to: None };
+    let status = FaultSpec::Reject { rate: None, status: Some(200), from: ms(0), to: None };
+    let cut = FaultSpec::Cut { rate: 1.0, after_tokens: 0, from: ms(0), to: None };
+    let pool = crash_of(tokmark_engine::fault::PoolName::Decode, 1, None);
+    let plain = EngineSpec::default();
+    for (text, words) in [
+        (
+            refusal(&plain, &workers(2), &[slow(2.0), crash(2, 1, None)]),
+            "faults[1] strikes worker 2|has 2|from 0",
+        ),
+        (
+            refusal(&plain, &workers(2), &[pool]),
+            "faults[0] strikes the decode pool|deployment.mode to disagg",
+        ),
+        (refusal(&plain, &workers(2), &[slow(f64::NAN)]), "faults[0].factor is NaN"),
+        (refusal(&plain, &workers(2), &[slow(0.0)]), "faults[0].factor is 0|2 is twice as slow"),
+        (refusal(&plain, &workers(2), &[stall]), "faults[0].to is 2ms|later than from"),
+        (refusal(&plain, &workers(2), &[reject]), "faults[0].rate is 1.5|0 to 1"),
+        (refusal(&plain, &workers(2), &[status]), "faults[0].status is 200|400 to 599"),
+        (refusal(&plain, &workers(2), &[cut]), "faults[0].after_tokens is 0|1 or more"),
+        (refusal(&plain, &workers(70_000), &[]), "70000 workers and ranks|65536"),
+        (refusal(&plain, &workers(0), &[]), "workers is 0"),
+        (refusal(&EngineSpec { slots: Some(0), ..plain.clone() }, &workers(1), &[]), "slots is 0"),
+        (refusal(&EngineSpec { max_num_seqs: Some(0), ..vllm() }, &workers(1), &[]), "max_num_seqs is 0"),
+    ] {
+        for word in words.split('|').chain(["\nhint: "]) {
+            assert!(text.contains(word), "`{word}` not in: {text}");
+        }
+    }
+}
+
+/// Injected at 50 ms for from there on, taken back at 130.
+#[test]
+fn faults_come_and_go_while_it_runs() {
+    let mut cluster = cluster(&EngineSpec::default(), &workers(1), &[]);
+    let mut out = Out::default();
+    cluster.arrive(Micros(0), arrival(&(0, 0, 6)).1, &mut out);
+    let slow = FaultSpec::Slow { pool: None, worker: None, from: ms(50), to: None, factor: 2.0 };
+    cluster.inject(Micros(50_000), &slow).unwrap();
+    while let Some(due) = cluster.next_due().filter(|due| due.0 <= 130_000) {
+        cluster.advance(due, &mut out);
+    }
+    cluster.clear_faults();
+    while let Some(due) = cluster.next_due() {
+        cluster.advance(due, &mut out);
+    }
+    let at: Vec<_> = tokens(&out).into_iter().map(|(_, at)| at).collect();
+    // The step that began at 120 still takes 20 ms.
+    assert_eq!(at, [100, 120, 140, 150, 160, 170]);
+}

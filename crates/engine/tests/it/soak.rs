@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use tokmark_base::{Content, Micros, Seed, Segment, Stream};
 use tokmark_engine::cluster::build;
 use tokmark_engine::router::{PolicyKind, RouterSpec};
@@ -196,13 +197,13 @@ struct Case {
 }
 
 impl Case {
-    fn soak(&self, seed: u64, rate: f64, faults_an_hour: f64, end: i64) -> tokmark_engine::Census {
+    fn cluster(&self, seed: Seed, startup: i64, faults: &[FaultSpec]) -> Cluster {
         let cache = Some(6_000);
         let engine = EngineSpec {
             kind: Some(self.kind),
             on_crash: Some(self.on_crash),
             retry_started: (self.on_crash == OnCrash::Retry).then_some(true),
-            startup_delay: Some(Duration(Micros(2 * SECOND))),
+            startup_delay: Some(Duration(Micros(startup))),
             kv_transfer_bandwidth_gb_s: self.disagg.then_some(10.0),
             kv_transfer_bytes_per_token: self.disagg.then_some(131_072),
             // Small enough that requests wait and are thrown out now and then.
@@ -218,10 +219,14 @@ impl Case {
             Deployment { workers: Some(4), dp: Some(self.dp), ..Deployment::default() }
         };
         let router = RouterSpec { policy: self.policy, ..RouterSpec::default() };
-        let faults = faults(seed, if self.disagg { 2 } else { 4 }, faults_an_hour, end);
-        let mut cluster =
-            build(&engine, &deployment, &router, Arc::new(Polynomial), &faults, Seed(seed)).unwrap();
+        let mut cluster = build(&engine, &deployment, &router, Arc::new(Polynomial), faults, seed).unwrap();
         cluster.look_ahead(self.look_ahead);
+        cluster
+    }
+
+    fn soak(&self, seed: u64, rate: f64, faults_an_hour: f64, end: i64) -> tokmark_engine::Census {
+        let faults = faults(seed, if self.disagg { 2 } else { 4 }, faults_an_hour, end);
+        let cluster = self.cluster(Seed(seed), 2 * SECOND, &faults);
         let name = format!("seed {seed}, {self:?}");
         let mut soak = Soak { name, cluster, lives: BTreeMap::new(), out: Out::default() };
         soak.run(seed, rate, end);
@@ -272,5 +277,96 @@ fn a_soak_repeats_itself() {
             first,
             "disagg {disagg}"
         );
+    }
+}
+
+/// What clients see of a small cluster in trouble, stamp by stamp: tokens of a stretch are shown one by one.
+fn seen(
+    case: &Case,
+    arrivals: &[(i64, u32, u32)],
+    faults: &[FaultSpec],
+    steps: &[i64],
+) -> BTreeMap<u64, Vec<(Micros, Lifecycle)>> {
+    let mut cluster = case.cluster(Seed(5), 20_000, faults);
+    let mut out = Out::default();
+    let mut steps = steps.iter().copied().peekable();
+    let mut at = Micros(0);
+    for (id, (gap, input, output)) in (0..).zip(arrivals) {
+        let next = at + Micros(*gap);
+        while let Some(step) = steps.next_if(|step| *step < next.0) {
+            if step > at.0 {
+                cluster.advance(Micros(step), &mut out);
+            }
+        }
+        while let Some(due) = cluster.next_due().filter(|due| *due <= next && next > at) {
+            cluster.advance(due, &mut out);
+        }
+        at = next;
+        let segments = vec![Segment { id: 7, tokens: 64.min(*input) }];
+        let arrival = Arrival {
+            id: RequestId(id),
+            input: Some(*input),
+            content: Content::Segments(segments),
+            length: Length::exactly(*output),
+            ..Arrival::default()
+        };
+        cluster.arrive(at, arrival, &mut out);
+    }
+    while let Some(due) = cluster.next_due() {
+        cluster.advance(due, &mut out);
+    }
+    assert_eq!((cluster.census().check(), cluster.census().in_flight()), (Ok(()), 0));
+    assert_eq!(cluster.census().blocks_used, 0);
+    let mut seen: BTreeMap<u64, Vec<(Micros, Lifecycle)>> = BTreeMap::new();
+    for event in &out.events {
+        let entry = seen.entry(event.request.0).or_default();
+        match event.what {
+            Lifecycle::Stretch { from, len } => {
+                let stamps = &out.stamps[from as usize..(from + len) as usize];
+                entry.extend(stamps.iter().map(|at| (*at, Lifecycle::Tokens(1))));
+            }
+            what => entry.push((event.at, what)),
+        }
+    }
+    seen
+}
+
+fn trouble() -> impl Strategy<Value = FaultSpec> {
+    let ms = |range: std::ops::Range<i64>| range.prop_map(|ms| Duration(Micros(ms * 1_000)));
+    let worker = || proptest::option::of(0_u32..2);
+    prop_oneof![
+        (worker(), ms(0..900), proptest::option::of(ms(0..200)))
+            .prop_map(|(worker, at, restart)| FaultSpec::Crash { pool: None, worker, at, restart }),
+        (worker(), ms(0..900), ms(1..300)).prop_map(|(worker, from, long)| {
+            FaultSpec::Stall { pool: None, worker, from, to: Duration(from.0 + long.0) }
+        }),
+        (worker(), ms(0..900), ms(1..300), 0.25_f64..4.0).prop_map(|(worker, from, long, factor)| {
+            FaultSpec::Slow { pool: None, worker, from, to: Some(Duration(from.0 + long.0)), factor }
+        }),
+        (worker(), ms(0..200)).prop_map(|(worker, delay)| FaultSpec::ColdStart { pool: None, worker, delay }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    /// Neither looking ahead nor the driver's rhythm changes what clients see, whatever goes wrong; and nothing gets lost.
+    #[test]
+    fn a_driver_changes_nothing(
+        arrivals in proptest::collection::vec((0_i64..200_000, 1_u32..900, 1_u32..60), 1..25),
+        faults in proptest::collection::vec(trouble(), 0..5),
+        mut steps in proptest::collection::vec(0_i64..2_000_000, 0..40),
+        kind in prop_oneof![Just(EngineKind::Slots), Just(EngineKind::Vllm), Just(EngineKind::Sglang), Just(EngineKind::Trtllm)],
+        on_crash in prop_oneof![Just(OnCrash::Fail), Just(OnCrash::Retry), Just(OnCrash::Migrate)],
+        policy in prop_oneof![Just(PolicyKind::RoundRobin), Just(PolicyKind::LeastLoaded), Just(PolicyKind::Kv)],
+        disagg in any::<bool>(),
+        dp in 1_u32..3,
+    ) {
+        steps.sort_unstable();
+        let case = Case { kind, disagg, dp, on_crash, policy, look_ahead: false };
+        let plain = seen(&case, &arrivals, &faults, &[]);
+        prop_assert_eq!(&plain, &seen(&case, &arrivals, &faults, &steps));
+        let ahead = Case { look_ahead: true, ..case };
+        prop_assert_eq!(&plain, &seen(&ahead, &arrivals, &faults, &[]));
+        prop_assert_eq!(&plain, &seen(&ahead, &arrivals, &faults, &steps));
     }
 }

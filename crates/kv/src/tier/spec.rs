@@ -1,4 +1,4 @@
-//! The tiers as a spec writes them (`tiers:`), and what they resolve to.
+//! The tiers as a spec writes them (`engine.tiers`), and what they resolve to.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ pub struct FilterSpec {
     pub entries: Option<u64>,
 }
 
-/// `tiers:` of a spec. Empty: there is nothing below the device.
+/// `engine.tiers` of a spec. Empty: there is nothing below the device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TiersSpec {
@@ -132,19 +132,21 @@ pub struct TiersParams {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TierSpecError {
     /// Neither of the two capacities.
-    #[error("tiers.{tier} has no capacity\nhint: set tiers.{tier}.blocks, or tiers.{tier}.gb")]
+    #[error(
+        "engine.tiers.{tier} has no capacity\nhint: set engine.tiers.{tier}.blocks, or engine.tiers.{tier}.gb"
+    )]
     NoCapacity {
         /// Its key.
         tier: &'static str,
     },
     /// Both of them.
-    #[error("tiers.{tier} has both blocks and gb\nhint: leave one of them out")]
+    #[error("engine.tiers.{tier} has both blocks and gb\nhint: leave one of them out")]
     TwoCapacities {
         /// Its key.
         tier: &'static str,
     },
     /// A value out of its range.
-    #[error("tiers.{key} is {value}\nhint: it must be {must}")]
+    #[error("engine.tiers.{key} is {value}\nhint: it must be {must}")]
     Value {
         /// Its key.
         key: String,
@@ -155,12 +157,12 @@ pub enum TierSpecError {
     },
     /// Sizes are needed, and nobody said how large a token is.
     #[error(
-        "the size of a KV block is not known, and tiers have bandwidths\nhint: set tiers.bytes_per_token: layers × 2 × KV heads × head size × bytes of an element"
+        "the size of a KV block is not known, and tiers have bandwidths\nhint: set engine.tiers.bytes_per_token: layers × 2 × KV heads × head size × bytes of an element"
     )]
     NoBytes,
     /// A quantity for which there is no honest default.
     #[error(
-        "tiers.object.{key} is not given\nhint: measure it, there is no usual value; 0 means no limit or no time"
+        "engine.tiers.object.{key} is not given\nhint: measure it, there is no usual value; 0 means no limit or no time"
     )]
     NoDefault {
         /// Its key.
@@ -168,12 +170,12 @@ pub enum TierSpecError {
     },
     /// A filter without the two tiers it stands between.
     #[error(
-        "tiers.disk_filter stands between host and disk, and there are not both\nhint: set tiers.host and tiers.disk; from the device straight to a disk nothing is filtered"
+        "engine.tiers.disk_filter stands between host and disk, and there are not both\nhint: set engine.tiers.host and engine.tiers.disk; from the device straight to a disk nothing is filtered"
     )]
     NothingToFilter,
     /// One tier for several workers.
     #[error(
-        "tiers.{tier}.scope is cluster, which is not simulated yet\nhint: leave it out: every worker has its own"
+        "engine.tiers.{tier}.scope is cluster, which is not simulated yet\nhint: leave it out: every worker has its own"
     )]
     Shared {
         /// Its key.

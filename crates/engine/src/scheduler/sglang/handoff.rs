@@ -115,7 +115,7 @@ impl Sglang {
             job.lease = Some(lease);
             if matches!(self.flight, Flight::None) {
                 self.activate(job);
-                self.retry(now, out);
+                self.retry_between(now, out);
             } else {
                 self.handoffs.later.push(Later::Activate(job));
             }
@@ -161,10 +161,11 @@ impl Sglang {
         }
     }
 
-    /// [`Self::retry`], if no pass is in flight.
+    /// [`Self::retry`], if no pass is in flight; what the cache has to tell is then told at once.
     pub(super) fn retry_between(&mut self, now: Micros, out: &mut Out) {
         if matches!(self.flight, Flight::None) {
             self.retry(now, out);
+            self.tell_at(now);
         }
     }
 

@@ -58,7 +58,9 @@ impl Sglang {
 
     /// Each running request has `tokens` scheduled in as many passes.
     fn count_decode(&mut self, sequences: u64, tokens: u64) {
-        self.running.iter_mut().for_each(|job| job.work += tokens);
+        for job in &mut self.running {
+            job.work += tokens;
+        }
         self.census.work_scheduled += sequences * tokens;
         self.census.work_running += sequences * tokens;
     }
@@ -130,7 +132,9 @@ impl Sglang {
                 self.publish(index);
             }
         }
-        through.into_iter().for_each(|job| self.complete(job, now, out));
+        for job in through {
+            self.complete(job, now, out);
+        }
     }
 
     /// The decode pass is over: every running request brings a token.
@@ -263,7 +267,9 @@ impl Sglang {
         }
         self.count_decode(sequences, u64::from(len));
         self.counts.passes += u64::from(len);
-        (0..len).for_each(|_| self.ratio.decay());
+        for _ in 0..len {
+            self.ratio.decay();
+        }
         // Once is as good as after every pass: nothing that it goes by changes.
         self.order();
     }

@@ -245,8 +245,12 @@ fn a_cache_to_be_fetched_is_kept() {
     }
     assert_eq!((worker.census().finished, worker.census().blocks_used), (1, 10));
     assert_eq!(worker.cached(&request(2, 1, 10, 5, 1)), 0, "not for others before it is released");
+    worker.tell_kv(true);
     worker.release(Micros(5_000), RequestId(1), &mut out);
     assert_eq!((worker.census().check(), worker.census().blocks_used), (Ok(()), 0));
+    let mut told = Vec::new();
+    worker.kv_events(&mut told);
+    assert!(matches!(&told[..], [(Micros(5_000), KvEvent::Stored { blocks, .. })] if blocks.len() == 10));
     assert_eq!(worker.cached(&request(2, 1, 10, 5, 1)), 10);
     assert_eq!(worker.cached(&request(2, 1, 10, 0, 1)), 9, "the last token is always computed");
 }
@@ -263,6 +267,56 @@ fn the_share_falls_with_every_decode_pass_and_stays() {
         }
         assert!((engine.new_token_ratio() - share).abs() < 1e-9);
     }
+}
+
+#[test]
+fn a_cancelled_prompt_in_parts_leaves_the_next_one_alone() {
+    let params = SglangParams { chunked_prefill_size: Some(100), ..SglangParams::default() };
+    let mut worker = worker(params);
+    let mut out = Out::default();
+    worker.arrive(Micros(0), request(0, 1, 250, 0, 1), &mut out);
+    worker.arrive(Micros(10), request(1, 2, 20, 0, 1), &mut out);
+    worker.cancel(Micros(5_000), RequestId(0), &mut out);
+    assert_eq!(worker.census().blocks_used, 0);
+    while let Some(due) = worker.next_due() {
+        worker.advance(due, &mut out);
+    }
+    let lines: Vec<Line> = out.events.iter().map(|event| (event.at.0, event.request.0, event.what)).collect();
+    let expected = [
+        (0, 0, Queued),
+        (0, 0, admitted(0)),
+        (10, 1, Queued),
+        (5_000, 0, Lifecycle::Cancelled),
+        (11_000, 1, admitted(0)),
+        (14_000, 1, FirstToken),
+        (14_000, 1, LENGTH),
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(worker.census().check(), Ok(()));
+}
+
+#[test]
+fn who_is_cancelled_meanwhile_takes_nobodys_token() {
+    let mut worker = worker(SglangParams::default());
+    let mut out = Out::default();
+    worker.arrive(Micros(0), request(0, 1, 20, 0, 9), &mut out);
+    worker.arrive(Micros(2_000), request(1, 2, 20, 0, 1), &mut out);
+    worker.arrive(Micros(2_000), request(2, 3, 20, 0, 2), &mut out);
+    worker.cancel(Micros(5_000), RequestId(0), &mut out);
+    while let Some(due) = worker.next_due() {
+        worker.advance(due, &mut out);
+    }
+    let after = out.events.iter().filter(|event| event.at >= Micros(5_000));
+    let lines: Vec<Line> = after.map(|event| (event.at.0, event.request.0, event.what)).collect();
+    let expected = [
+        (5_000, 0, Lifecycle::Cancelled),
+        (8_000, 1, FirstToken),
+        (8_000, 2, FirstToken),
+        (8_000, 1, LENGTH),
+        (9_100, 2, Tokens(1)),
+        (9_100, 2, LENGTH),
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]
@@ -324,13 +378,14 @@ fn a_long_prompt_runs_alone() {
 
 #[test]
 fn parameters_that_cannot_be_are_named() {
-    let check = |change: fn(&mut SglangParams)| {
+    type Change = fn(&mut SglangParams);
+    let check = |change: Change| {
         let mut params = SglangParams::default();
         change(&mut params);
         params.check().map_err(|error| error.to_string())
     };
     assert_eq!(check(|_| {}), Ok(()));
-    let named: [(fn(&mut SglangParams), &str); 7] = [
+    let named: [(Change, &str); 7] = [
         (|p| p.page_size = 0, "page_size"),
         (|p| p.max_total_tokens = 0, "max_total_tokens"),
         (|p| (p.max_total_tokens, p.page_size) = (100, 64), "max_total_tokens is 100"),

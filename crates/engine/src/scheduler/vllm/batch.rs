@@ -9,6 +9,7 @@ use tokmark_kv::{BlockId, BlockPool, KvEvent};
 
 use super::request::{Place, Queue, Request, Ticket, reply};
 use super::speculation::Sampler;
+use super::tiers::Below;
 use crate::{Arrival, Breakdown, Carried, Census, Gauges, Lifecycle, Out, Rejection, RequestId};
 
 /// What distinguishes one engine's batches from another's. Checked by those who fill it in: no capacity is 0.
@@ -76,7 +77,9 @@ pub(crate) struct Batch {
     /// A pass is in flight.
     pub(crate) in_pass: bool,
     pub(crate) handoff: Handoff,
-    told: Vec<(Micros, KvEvent)>,
+    /// Tiers below the device, if there are any.
+    pub(crate) below: Option<Box<Below>>,
+    pub(crate) told: Vec<(Micros, KvEvent)>,
     pub(crate) scratch: Scratch,
 }
 
@@ -125,6 +128,7 @@ impl Batch {
             still: false,
             in_pass: false,
             handoff: Handoff::default(),
+            below: None,
             told: Vec::new(),
             scratch: Scratch::default(),
         }
@@ -222,6 +226,7 @@ impl Batch {
         }
         self.still = false;
         self.running.retain(|other| *other != slot);
+        self.forget_below(now, id);
         let emitted = u64::from(self.leave(slot));
         self.census.cancelled += 1;
         self.census.tokens_cancelled += emitted;
@@ -294,6 +299,7 @@ impl Batch {
         (census.waiting, census.running, census.tokens_running, census.work_running) = (0, 0, 0, 0);
         self.waiting.clear();
         self.running.clear();
+        self.crash_below(now);
         self.pool.reset();
         self.handoff = Handoff::default();
         (self.still, self.in_pass) = (false, false);
@@ -302,6 +308,7 @@ impl Batch {
 
     /// Stamps what changed in the cache since the last call: routers hear of it when the pass is over.
     pub(crate) fn note_kv(&mut self, now: Micros) {
+        self.note_below(now);
         self.told.extend(self.pool.events().map(|event| (now, event)));
     }
 
@@ -311,6 +318,7 @@ impl Batch {
 
     pub(crate) fn tell_kv(&mut self, wanted: bool) {
         self.pool.tell_events(wanted);
+        self.tell_below(wanted);
     }
 
     pub(crate) fn census(&self) -> Census {

@@ -8,6 +8,7 @@ use tokmark_perf::Step;
 
 use super::batch::{Admission, Batch, Victim};
 use super::request::{Place, Request, Share};
+use super::tiers::Found;
 use crate::{Lifecycle, Out};
 
 /// A pass being composed.
@@ -40,10 +41,15 @@ enum Answer {
     Gone,
     /// It stays where it is, and so do those behind it.
     Stays,
+    /// What it needs is being fetched from a tier below; the next one is the head.
+    Fetches,
+    /// What it needs is on its way for others; those behind it may go first.
+    Waits,
 }
 
 impl Batch {
     pub(crate) fn begin(&mut self, now: Micros, out: &mut Out) -> Option<Step> {
+        self.hear_from_below(now);
         let mut holders_only = !self.handoff.expected.is_empty();
         let mut is_last_try = false;
         loop {
@@ -59,6 +65,7 @@ impl Batch {
                 let is_usual = !(pass.disturbed || pass.is_cut || holders_only || is_last_try);
                 self.still = is_usual && self.is_still(&step);
                 self.in_pass = true;
+                self.note_offers(now);
                 self.counts.passes += 1;
                 return Some(step);
             }
@@ -68,6 +75,7 @@ impl Batch {
             // Nobody can start in this order of things. In the other one perhaps: who holds blocks may stand behind who waits for
             // them, and who is waited for may find no room either.
             if is_last_try || self.census.waiting == 0 {
+                self.note_offers(now);
                 return None;
             }
             (is_last_try, holders_only) = (true, !holders_only);
@@ -197,22 +205,24 @@ impl Batch {
     fn admit(&mut self, now: Micros, pass: &mut Pass, out: &mut Out) {
         self.note_adapters();
         while (self.running.len() as u64) < u64::from(self.rules.sequences) {
-            let Some(ticket) = self.waiting.head() else {
+            let Some(ticket) = self.head() else {
                 break;
             };
             if !self.is_at(ticket, Place::Waiting) {
-                self.waiting.pop();
+                self.pop_head();
                 continue;
             }
             let gives_way = pass.holders_only && self.requests[ticket.slot as usize].blocks.is_empty();
             if gives_way || !self.has_adapter_room(ticket.slot) {
-                self.waiting.pop();
+                self.pop_head();
                 self.scratch.passed_over.push(ticket);
                 continue;
             }
             match self.admit_head(now, ticket.slot, pass, out) {
-                Answer::Admitted | Answer::Gone => {
-                    self.waiting.pop();
+                Answer::Admitted | Answer::Gone | Answer::Fetches => self.pop_head(),
+                Answer::Waits => {
+                    self.pop_head();
+                    self.scratch.passed_over.push(ticket);
                 }
                 Answer::Stays => break,
             }
@@ -222,7 +232,7 @@ impl Batch {
             }
         }
         while let Some(ticket) = self.scratch.passed_over.pop() {
-            self.waiting.push_front(ticket);
+            self.put_back(ticket);
         }
     }
 
@@ -261,15 +271,13 @@ impl Batch {
         let has_blocks = !self.requests[slot as usize].blocks.is_empty();
         if has_blocks {
             self.scratch.found.clear();
-        } else {
-            let held = self.look_up(slot);
-            if u64::from(self.needed(slot)) > u64::from(self.available()) + u64::from(held) {
-                return Answer::Stays;
-            }
+        } else if let Some(answer) = self.find_context(now, slot) {
+            return answer;
         }
         let request = &mut self.requests[slot as usize];
         let (block, found) = (request.chain.block(), self.scratch.found.len() as u32);
-        let there = if request.delivered { request.delivery() } else { found * block };
+        let hit = if has_blocks { request.named } else { found };
+        let there = if request.delivered { request.delivery() } else { hit * block };
         let left = request.known - there;
         if !self.rules.chunked {
             let prompt = request.prompt.saturating_sub(there).min(pass.long);
@@ -284,14 +292,16 @@ impl Batch {
         if (left > 0 && tokens == 0) || !self.pool.take(&self.scratch.found, fresh, &mut request.blocks) {
             return Answer::Stays;
         }
+        request.computed = there;
         if has_blocks {
             self.handoff.aside -= 1;
         } else {
             request.named = found;
+            self.note_miss_below(now, slot);
         }
-        request.computed = there;
+        let request = &self.requests[slot as usize];
         let cached = if request.delivered { 0 } else { there };
-        self.count_admission(slot, cached);
+        self.count_admission(slot, cached.saturating_sub(request.loaded * block));
         let request = &mut self.requests[slot as usize];
         request.delivered = false;
         request.place = Place::Running;
@@ -306,6 +316,26 @@ impl Batch {
         }
         self.enter(slot, Share { tokens, ..Share::default() }, pass);
         Answer::Admitted
+    }
+
+    /// Finds what there is of a request's context, here and below. If it cannot start with that now: why.
+    fn find_context(&mut self, now: Micros, slot: u32) -> Option<Answer> {
+        let held = self.look_up(slot);
+        let below = self.look_below(now, slot);
+        let promised = match below {
+            Found::Waits => return Some(Answer::Waits),
+            Found::Reach(_) => self.promised_to_prompts(),
+            Found::Nothing => 0,
+        };
+        let needed = u64::from(self.needed(slot)) + u64::from(promised);
+        if needed > u64::from(self.available()) + u64::from(held) {
+            return Some(Answer::Stays);
+        }
+        match below {
+            Found::Reach(reach) if self.fetch(now, slot, reach) => Some(Answer::Fetches),
+            Found::Reach(_) => Some(Answer::Stays),
+            _ => None,
+        }
     }
 
     /// Finds what the cache has of a request's context; how many of those blocks are held.

@@ -129,8 +129,9 @@ impl Batch {
         }
         // Who is promised the blocks of its whole life gets its own; others share what is here.
         let shares = self.rules.admission == Admission::Known;
+        let mut held = 0;
         if shares {
-            self.look_up(slot);
+            held = self.look_up(slot);
         } else if self.requests[slot as usize].target.div_ceil(self.rules.block) > self.available() {
             return false;
         } else {
@@ -139,6 +140,10 @@ impl Batch {
         let request = &mut self.requests[slot as usize];
         let found = self.scratch.found.len() as u32;
         let fresh = request.whole() - found;
+        if fresh + found - held + self.promised_to_fetches() > self.pool.free() {
+            return false;
+        }
+        let request = &mut self.requests[slot as usize];
         if !self.pool.take(&self.scratch.found, fresh, &mut request.blocks) {
             return false;
         }

@@ -1,5 +1,7 @@
 //! vLLM's parameters under their own names, with their own defaults.
 
+use tokmark_kv::tier::TiersParams;
+
 use super::speculation::Speculative;
 use crate::EngineError;
 use crate::spec::{PreemptionMode, SchedulingPolicy};
@@ -35,6 +37,8 @@ pub struct VllmParams {
     pub preemption_mode: PreemptionMode,
     /// Where a reply ends by itself if the request does not say: 128 tokens. Ours; a real model decides for itself.
     pub natural_output: u32,
+    /// Caches below the device; `None`: there are none.
+    pub tiers: Option<TiersParams>,
 }
 
 impl Default for VllmParams {
@@ -53,6 +57,7 @@ impl Default for VllmParams {
             speculative: None,
             preemption_mode: PreemptionMode::Lifo,
             natural_output: 128,
+            tiers: None,
         }
     }
 }

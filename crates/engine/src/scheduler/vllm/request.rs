@@ -48,6 +48,10 @@ pub(crate) struct Request {
     pub(crate) blocks: Vec<BlockId>,
     /// How many of `blocks`, from the first on, have a name.
     pub(crate) named: u32,
+    /// How many of them were fetched from a tier below the device.
+    pub(crate) loaded: u32,
+    /// How many of them, from the first on, have been offered to the tiers below or came from there.
+    pub(crate) offered: u32,
     /// What the pass in flight does for it.
     pub(crate) share: Option<Share>,
 }
@@ -84,6 +88,8 @@ impl Request {
             chain: Chain::new(block, 0),
             blocks: Vec::new(),
             named: 0,
+            loaded: 0,
+            offered: 0,
             share: None,
         }
     }

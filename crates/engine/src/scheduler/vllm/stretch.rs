@@ -9,7 +9,7 @@ impl Batch {
     /// See [`crate::Scheduler::steady`]. Nobody can be admitted meanwhile: the head of the queue could not start when the pass in
     /// flight was composed, and blocks and slots only become fewer until somebody leaves.
     pub(crate) fn steady(&self) -> u32 {
-        if !self.still {
+        if !self.still || self.may_hear_from_below() {
             return 0;
         }
         let running = self.running.iter().map(|slot| &self.requests[*slot as usize]);
@@ -99,6 +99,7 @@ impl Batch {
                 ended += 1;
             }
             self.cross(self.running[nth as usize], pass);
+            self.note_losses(stamps[pass as usize - 1]);
         }
         self.scratch.crossings = crossings;
         if ended < passes {

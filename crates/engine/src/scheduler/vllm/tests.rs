@@ -11,6 +11,7 @@ use Lifecycle::{
 
 mod handoff;
 mod properties;
+mod tiers;
 
 /// A millisecond for each prompt token, ten for the decode of any number of sequences.
 pub(crate) struct Linear;

@@ -6,9 +6,15 @@
 //! goes before all that wait, and what was fetched counts as cached. If the next block is on its way into a tier, or one is being
 //! fetched for somebody else, it is passed over until that has arrived.
 //!
-//! Where this differs: the last block of a context is always computed here (vLLM fetches it too and computes its last token
-//! again); a fetch starts if the whole context has room besides what running prefills and other fetches still need, as in
-//! vLLM, but blocks promised to a prefill worker's peer are not counted.
+//! Where this differs:
+//!
+//! - The last block of a context is always computed here; vLLM fetches it too and computes its last token again.
+//! - What is in a tier counts as used when a request is admitted or begins to fetch; for vLLM each time it is looked up.
+//! - Who has its blocks goes before all that wait under the priority policy too; vLLM compares the two heads.
+//! - A pass that takes blocks which are still being copied does not wait for the copies (Dynamo's replay; see [`tokmark_kv::tier`]).
+//!
+//! As in vLLM a fetch starts only if the whole context has room besides what running prefills and other fetches still need: it
+//! cannot be thrown out again. What arrives below while nothing is computed is told to routers when the worker next wakes.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -103,10 +109,10 @@ impl Batch {
 
     /// Back to where it was taken from.
     pub(super) fn put_back(&mut self, ticket: Ticket) {
+        let request = &self.requests[ticket.slot as usize];
+        let fetched = !request.delivered && !request.blocks.is_empty();
         match &mut self.below {
-            Some(below) if !self.requests[ticket.slot as usize].blocks.is_empty() => {
-                below.ready.push_front(ticket);
-            }
+            Some(below) if fetched => below.ready.push_front(ticket),
             _ => self.waiting.push_front(ticket),
         }
     }
@@ -118,7 +124,7 @@ impl Batch {
             return Found::Nothing;
         };
         let request = &self.requests[slot as usize];
-        if request.delivered || from >= end {
+        if request.delivered || from >= end || !self.pool.reuses() {
             return Found::Nothing;
         }
         let reach = below.tiers.lookup(now, &request.chain.names()[..end], from);
@@ -140,15 +146,19 @@ impl Batch {
 
     /// Blocks that those who came before still need for their prompts: a fetch must not take them, for it cannot be thrown out.
     pub(super) fn promised_to_prompts(&self) -> u32 {
-        let lacks = |request: &Request| request.whole().saturating_sub(request.blocks.len() as u32);
         let running = self.running.iter().map(|slot| &self.requests[*slot as usize]);
         let running: u32 = running.filter(|request| request.computed < request.prompt).map(lacks).sum();
+        running + self.promised_to_fetches()
+    }
+
+    /// Of those, the ones of requests that hold what they fetch.
+    pub(super) fn promised_to_fetches(&self) -> u32 {
         let Some(below) = &self.below else {
-            return running;
+            return 0;
         };
-        let fetching = below.loading.values().chain(&below.ready).copied();
-        let fetching = fetching.filter(|ticket| self.is_at(*ticket, Place::Waiting));
-        running + fetching.map(|ticket| lacks(&self.requests[ticket.slot as usize])).sum::<u32>()
+        let fetching = below.loading.values().chain(&below.ready);
+        let fetching = fetching.filter(|ticket| self.is_at(**ticket, Place::Waiting));
+        fetching.map(|ticket| lacks(&self.requests[ticket.slot as usize])).sum()
     }
 
     /// Gives the request in `slot` its blocks on the device and starts to fetch what goes into them. `false`: there is no room.
@@ -173,14 +183,15 @@ impl Batch {
     }
 
     /// The request in `slot` is admitted without having fetched anything.
-    pub(super) fn count_miss_below(&mut self, slot: u32) {
+    pub(super) fn note_miss_below(&mut self, now: Micros, slot: u32) {
         let (from, end) = self.span_below(slot);
         let request = &mut self.requests[slot as usize];
         request.loaded = 0;
-        if let Some(below) = &mut self.below
-            && !request.preempted
-            && !request.delivered
-        {
+        let Some(below) = self.below.as_mut().filter(|_| !request.delivered) else {
+            return;
+        };
+        below.tiers.touch(now, request.chain.names());
+        if !request.preempted {
             below.tiers.count(end.saturating_sub(from) as u64, Reach::default());
         }
     }
@@ -204,24 +215,23 @@ impl Batch {
             }));
             request.offered = complete;
         }
-        below.hold(now, self.pool.events());
+        self.note_losses(now);
     }
 
-    /// A pass is over: its blocks are there to be copied.
-    pub(super) fn offer_below(&mut self, now: Micros) {
-        if let Some(below) = &mut self.below
-            && !below.offers.is_empty()
-        {
-            below.tiers.store(now, &below.offers, 0);
-            below.offers.clear();
+    /// Blocks were taken at `now`: what was in them is gone.
+    pub(super) fn note_losses(&mut self, now: Micros) {
+        if let Some(below) = &mut self.below {
+            below.hold(now, self.pool.events());
         }
     }
 
-    /// What changed on the device and below since the last call, stamped and in order.
+    /// A pass is over: its blocks are there to be copied, and what changed here and below is told, stamped and in order.
     pub(super) fn note_below(&mut self, now: Micros) {
         let Some(below) = &mut self.below else {
             return;
         };
+        below.tiers.store(now, &below.offers, 0);
+        below.offers.clear();
         below.hold(now, self.pool.events());
         below.tiers.advance(now);
         self.told.extend(below.tiers.events());
@@ -255,29 +265,35 @@ impl Batch {
         }
     }
 
-    /// Whether the next pass may admit somebody for whom something is on its way now.
-    pub(super) fn waits_for_below(&self) -> bool {
-        self.below.as_ref().is_some_and(|below| {
-            below.waits || !below.loading.is_empty() || !below.ready.is_empty()
-        })
+    /// Whether something on its way is waited for.
+    fn waits_for_below(&self) -> bool {
+        self.below
+            .as_ref()
+            .is_some_and(|below| below.waits || !below.loading.is_empty() || !below.ready.is_empty())
+    }
+
+    /// Whether the next pass may be another because of the tiers: who waits is looked up again with each.
+    pub(super) fn may_hear_from_below(&self) -> bool {
+        let has_slot = (self.running.len() as u64) < u64::from(self.rules.sequences);
+        let looks = self.below.is_some() && self.census.waiting > 0 && has_slot;
+        looks || self.waits_for_below()
     }
 
     /// See [`crate::Scheduler::next_due`].
-    pub(super) fn next_due(&self) -> Option<Micros> {
+    pub(crate) fn next_due(&self) -> Option<Micros> {
         let below = self.below.as_ref().filter(|_| self.waits_for_below())?;
         below.tiers.next_due()
     }
 
     /// See [`crate::Scheduler::tier_report`].
-    pub(super) fn tier_report(&self) -> Option<TierReport> {
+    pub(crate) fn tier_report(&self) -> Option<TierReport> {
         self.below.as_ref().map(|below| below.tiers.report())
     }
+}
 
-    /// Whether the tiers lost anything; for tests.
-    #[cfg(test)]
-    pub(super) fn is_sound_below(&self) -> bool {
-        self.below.as_ref().is_none_or(|below| below.tiers.is_sound())
-    }
+/// Blocks that a request lacks for what is known of it.
+fn lacks(request: &Request) -> u32 {
+    request.whole().saturating_sub(request.blocks.len() as u32)
 }
 
 impl Below {

@@ -96,7 +96,7 @@ impl Run {
                 let held = self.engine.handoffs.held.keys().next().copied();
                 let id = held.unwrap_or_else(|| RequestId(self.next()));
                 let carried = Carried { emitted, cached: true };
-                let arrival = Arrival { carried, id, ..request(0, 7, 3, own, output) };
+                let arrival = Arrival { id, carried, ..request(0, 7, 3, own, output) };
                 self.engine.arrive(now, arrival, &mut self.out);
             }
             Op::Reserve { own, output } => {

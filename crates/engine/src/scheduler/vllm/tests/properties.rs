@@ -7,7 +7,7 @@ use crate::{Gauges, TrtLlm, TrtLlmParams, spec::CapacityPolicy};
 
 /// What can be told to a worker.
 #[derive(Clone, Debug)]
-enum Command {
+pub(super) enum Command {
     Arrive(Arrival),
     /// Arrives when blocks are set aside for it.
     Reserve(Arrival),
@@ -28,7 +28,7 @@ fn arrivals() -> impl Strategy<Value = Arrival> {
 }
 
 /// Commands in the order of their moments, each request with content of its own behind what it shares.
-fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
+pub(super) fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
     let command = prop_oneof![
         12 => arrivals().prop_map(Command::Arrive),
         3 => arrivals().prop_map(|arrival| Command::Reserve(Arrival {
@@ -55,7 +55,7 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
     })
 }
 
-fn params() -> impl Strategy<Value = VllmParams> {
+pub(super) fn params() -> impl Strategy<Value = VllmParams> {
     let sizes = (1_u32..9, 1_u32..40, 1_u32..8, 1_u32..40);
     let rules = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0_u32..12, 1_u32..3, 0_u32..4);
     (sizes, rules).prop_map(
@@ -73,6 +73,7 @@ fn params() -> impl Strategy<Value = VllmParams> {
                 max_loras: loras,
                 max_model_len: Some(80).filter(|_| chunks),
                 natural_output: 7,
+                tiers: None,
                 speculative: (drafts == 3).then(|| Speculative {
                     num_speculative_tokens: 2,
                     acceptance: Acceptance::Length(1.8),
@@ -85,9 +86,9 @@ fn params() -> impl Strategy<Value = VllmParams> {
 
 /// Everything there is to see of a run.
 #[derive(Debug, PartialEq)]
-struct Seen {
+pub(super) struct Seen {
     events: Vec<Vec<(Micros, Lifecycle)>>,
-    kv: Vec<(Micros, KvEvent)>,
+    pub(super) kv: Vec<(Micros, KvEvent)>,
     books: Vec<(Census, Gauges)>,
 }
 
@@ -143,7 +144,7 @@ impl<S: Scheduler> Stage<S> {
     }
 }
 
-fn run<S: Scheduler>(
+pub(super) fn run<S: Scheduler>(
     scheduler: S,
     commands: &[(i64, Command)],
     look_ahead: bool,
@@ -182,7 +183,7 @@ fn run<S: Scheduler>(
 }
 
 /// Two runs are the same to the last event; what differs first is shown.
-fn check_same(one: &Seen, other: &Seen) -> Result<(), TestCaseError> {
+pub(super) fn check_same(one: &Seen, other: &Seen) -> Result<(), TestCaseError> {
     for (id, (one, other)) in one.events.iter().zip(&other.events).enumerate() {
         prop_assert_eq!(one, other, "request {}", id);
     }
@@ -195,7 +196,7 @@ fn check_same(one: &Seen, other: &Seen) -> Result<(), TestCaseError> {
 }
 
 /// A request's life: it starts as it must, ends once, brings the tokens it asked for, and its stamps do not go back.
-fn check_lives(seen: &Seen, commands: &[(i64, Command)]) -> Result<(), TestCaseError> {
+pub(super) fn check_lives(seen: &Seen, commands: &[(i64, Command)]) -> Result<(), TestCaseError> {
     let arrivals = commands.iter().filter_map(|(_, command)| match command {
         Command::Arrive(arrival) | Command::Reserve(arrival) => Some(arrival),
         _ => None,
