@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use tokmark_base::Micros;
 use tokmark_kv::KvEvent;
+use tokmark_record::Sample;
 
 use crate::disagg::Handover;
 use crate::fault::Fates;
@@ -244,6 +245,14 @@ impl Engine for Cluster {
         self.lanes.iter().for_each(|lane| gauges += lane.engine.gauges());
         gauges.waiting += self.ledger.routing + self.ledger.transferring;
         gauges
+    }
+
+    fn samples(&self, at: Micros) -> Vec<Sample> {
+        let lanes = self.lanes.iter().enumerate().map(|(nth, lane)| {
+            let engine = &lane.engine;
+            engine.gauges().sample(&format!("engine{nth}"), at, engine.tier_report())
+        });
+        std::iter::once(self.gauges().sample("engine", at, None)).chain(lanes).collect()
     }
 
     fn cluster(&mut self) -> Option<&mut Cluster> {

@@ -2,7 +2,10 @@
 
 use std::ops::AddAssign;
 
+use std::collections::BTreeMap;
+
 use tokmark_base::Micros;
+use tokmark_kv::tier::TierReport;
 use tokmark_record::Sample;
 
 use crate::Census;
@@ -47,9 +50,9 @@ impl Gauges {
         }
     }
 
-    /// The same as a sample of the series: source `engine`.
-    pub fn sample(&self, at: Micros) -> Sample {
-        let values = [
+    /// The same as a sample of the series, with what `tiers` below the device say.
+    pub fn sample(&self, source: &str, at: Micros, tiers: Option<TierReport>) -> Sample {
+        let counts = [
             ("requests_running", self.running),
             ("requests_waiting", self.waiting),
             ("kv_blocks_total", self.blocks_total),
@@ -61,8 +64,27 @@ impl Gauges {
             ("prompt_tokens", self.prompt_tokens),
             ("generation_tokens", self.generation_tokens),
         ];
-        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value as f64)).collect();
-        Sample { at_us: at, source: "engine".to_owned(), values }
+        let mut values: BTreeMap<String, f64> =
+            counts.into_iter().map(|(name, value)| (name.to_owned(), value as f64)).collect();
+        if let Some(TierReport { moved, hit_rates, .. }) = tiers {
+            let moved = [
+                ("offload_blocks_d2h", moved.offload_blocks_d2h),
+                ("offload_blocks_h2d", moved.offload_blocks_h2d),
+                ("offload_blocks_d2d", moved.offload_blocks_d2d),
+                ("offload_blocks_d2o", moved.offload_blocks_d2o),
+                ("onboard_blocks_h2d", moved.onboard_blocks_h2d),
+                ("onboard_blocks_d2d", moved.onboard_blocks_d2d),
+                ("onboard_blocks_o2d", moved.onboard_blocks_o2d),
+            ];
+            values.extend(moved.into_iter().map(|(name, value)| (name.to_owned(), value as f64)));
+            let rates = [
+                ("host_cache_hit_rate", hit_rates.host),
+                ("disk_cache_hit_rate", hit_rates.disk),
+                ("object_cache_hit_rate", hit_rates.object),
+            ];
+            values.extend(rates.into_iter().filter_map(|(name, rate)| Some((name.to_owned(), rate?))));
+        }
+        Sample { at_us: at, source: source.to_owned(), values }
     }
 
     /// Share of the blocks that are used, 0 to 1; `None` if there are none.

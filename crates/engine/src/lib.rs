@@ -35,6 +35,7 @@ pub use spec::EngineSpec;
 use tokmark_base::Micros;
 use tokmark_kv::KvEvent;
 use tokmark_kv::tier::TierReport;
+use tokmark_record::Sample;
 pub use virtual_time::{Limits, Played, SimulateError, simulate};
 pub use worker::Worker;
 
@@ -73,8 +74,14 @@ pub trait Engine: Send {
         Gauges::of(&self.census())
     }
 
+    /// What [`Self::gauges`] and [`Self::tier_report`] say, as samples of the series: source `engine`, and of a cluster
+    /// `engine0`, `engine1`, … for its workers and their ranks, pool by pool.
+    fn samples(&self, at: Micros) -> Vec<Sample> {
+        vec![self.gauges().sample("engine", at, self.tier_report())]
+    }
+
     /// What is in the tiers below the device, and what they were good for. `None` if there are none, and from a cluster, which does
-    /// not add up those of its workers yet.
+    /// not add up those of its workers.
     fn tier_report(&self) -> Option<TierReport> {
         None
     }

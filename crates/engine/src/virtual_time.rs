@@ -111,8 +111,9 @@ pub fn simulate(
     }
     let census = run.engine.census();
     census.check()?;
-    let sample = run.engine.gauges().sample(run.ended);
-    run.sink.sample(sample);
+    for sample in run.engine.samples(run.ended) {
+        run.sink.sample(sample);
+    }
     Ok(Played { census, ended: run.ended, issued: run.next_attempt, stopped: run.stopped })
 }
 

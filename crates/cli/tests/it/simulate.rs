@@ -160,12 +160,12 @@ fn a_prompt_beyond_the_context_is_a_counted_refusal() {
     let out = tempfile::tempdir().unwrap();
     let all = ["--requests", "20", "--isl", "4000", "--osl", "8"];
     for (engine, limit, words) in [
-        ("vllm", "--max-model-len", "the context holds 4000"),
-        ("sglang", "--context-length", "the context holds 4000"),
-        ("trtllm", "--max-seq-len", "the context holds 4000"),
-        ("vllm", "--num-gpu-blocks-override", "the whole cache holds"),
+        ("vllm", "--max-model-len", "no room in the context of 4000 tokens"),
+        ("sglang", "--context-length", "no room in the context of 4000 tokens"),
+        ("trtllm", "--max-seq-len", "no room in the context of 4000 tokens"),
+        ("vllm", "--num-gpu-blocks-override", "more than the whole KV cache of 1600 tokens"),
     ] {
-        let limit = [limit, if words.contains("cache") { "100" } else { "4000" }];
+        let limit = [limit, if words.contains("KV cache") { "100" } else { "4000" }];
         let said = simulate(out.path(), &[&all[..], &["--engine", engine], &limit].concat());
         assert_eq!(said.code, Some(6), "{engine}: {}", said.stderr);
         assert_eq!(counts(&said), (0, 20), "{engine}");
