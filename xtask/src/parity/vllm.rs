@@ -143,6 +143,7 @@ struct Server {
     url: String,
     tokenizer: PathBuf,
     runs: PathBuf,
+    log: PathBuf,
     child: Child,
 }
 
@@ -163,7 +164,8 @@ impl Server {
             return Err("install_vllm.sh did not say where vLLM and its model are".into());
         };
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let log = File::create(folder.join("vllm.log"))?;
+        let path = folder.join("vllm.log");
+        let log = File::create(&path)?;
         let mut command = Command::new(program);
         command.args(["serve", model, "--served-model-name", "tiny", "--host", "127.0.0.1"]);
         command.args(["--port", &port.to_string(), "--dtype", "float32", "--enforce-eager"]);
@@ -191,7 +193,7 @@ impl Server {
         command.env_remove("PYTHONDONTWRITEBYTECODE");
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let url = format!("http://127.0.0.1:{port}");
-        let server = Self { url, tokenizer: engine.tokenizer, runs: folder.join("real"), child };
+        let server = Self { url, tokenizer: engine.tokenizer, runs: folder.join("real"), log: path, child };
         server.wait()?;
         Ok(server)
     }
@@ -199,13 +201,15 @@ impl Server {
     /// The first request it answers says that it is up.
     fn wait(&self) -> Outcome {
         let load = Load { streams: 1, isl: 16, osl: 4, requests: 2, seed: 1 };
-        for _ in 0..60 {
-            if self.measure(load).is_ok() {
-                return Ok(());
+        let mut last = String::new();
+        for _ in 0..40 {
+            match self.measure(load) {
+                Ok(_) => return Ok(()),
+                Err(error) => last = error.to_string(),
             }
             sleep(Duration::from_secs(3));
         }
-        Err(format!("vLLM did not come up; see {}/../vllm.log", self.runs.display()).into())
+        Err(format!("vLLM did not come up, see {}: {last}", self.log.display()).into())
     }
 
     fn measure(&self, load: Load) -> Result<Value, Box<dyn Error>> {
