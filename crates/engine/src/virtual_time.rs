@@ -61,6 +61,10 @@ pub struct Limits {
     pub timeout: Option<Micros>,
     /// Replies come whole, with their last token (`stream: false`).
     pub whole: bool,
+    /// A reply may end before the length asked for, where the model ends by itself (no `ignore_eos`).
+    pub own_end: bool,
+    /// Some part of the plan ends by time alone: where time stands still it never ends.
+    pub timed: bool,
 }
 
 /// What a simulation came to.
@@ -117,7 +121,7 @@ pub fn simulate(
     Ok(Played { census, ended: run.ended, issued: run.next_attempt, stopped: run.stopped })
 }
 
-/// More than any plan that ends; fewer than a person waits for.
+/// More than any plan that goes on; fewer than a person waits for.
 const ROUNDS_LIMIT: u32 = 1_000;
 
 /// When the pacer wants to be asked again.
@@ -168,24 +172,24 @@ impl Run<'_> {
                 self.stop(now);
             }
             let due = self.release(now);
-            if self.settle(now) {
-                // What ended at this very moment may have made something due.
-                rounds += 1;
-                if rounds > ROUNDS_LIMIT {
-                    return Err(SimulateError::InPlace { at: now });
+            let mut ended = self.settle(now);
+            if !ended {
+                let Some(next) = self.next(due, now)? else {
+                    return Ok(());
+                };
+                if next > now {
+                    rounds = 0;
                 }
-                continue;
+                now = next;
+                self.engine.advance(now, &mut self.out);
+                ended = self.settle(now);
+                self.expire(now);
             }
-            let Some(next) = self.next(due, now)? else {
-                return Ok(());
-            };
-            if next > now {
-                rounds = 0;
+            // What ended at this very moment may make something due at the same.
+            rounds += u32::from(ended);
+            if self.limits.timed && rounds > ROUNDS_LIMIT {
+                return Err(SimulateError::InPlace { at: now });
             }
-            now = next;
-            self.engine.advance(now, &mut self.out);
-            self.settle(now);
-            self.expire(now);
         }
     }
 
@@ -267,7 +271,11 @@ impl Run<'_> {
             id,
             input: shape.isl,
             content: shape.content,
-            length: shape.osl.map_or_else(Length::default, Length::exactly),
+            length: match shape.osl {
+                Some(max) if self.limits.own_end => Length { max: Some(max), ..Length::default() },
+                Some(exactly) => Length::exactly(exactly),
+                None => Length::default(),
+            },
             ..Arrival::default()
         };
         self.attempts.insert(id, Attempt { record, tokens: 0, cached: None, given_up: None });

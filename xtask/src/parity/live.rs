@@ -1,4 +1,7 @@
 //! The live server against virtual time: one spec, measured over HTTP by `tokmark bench` and played by `tokmark simulate`.
+//!
+//! Lengths vary: where all replies are equally long, streams that end in one pass start again in one pass for ever, to the
+//! microsecond in virtual time, while over HTTP the first of them gets a pass alone.
 
 use std::error::Error;
 use std::fs;
@@ -47,7 +50,7 @@ pub(super) fn run(folder: &Path, quick: bool) -> Outcome {
 
 fn spec(kind: &str, workers: u32, router: &str, folder: &Path, requests: u32) -> Value {
     json!({
-        "workload": {"isl": 512, "osl": 64, "prefix": {"length": 256, "pool": 8}},
+        "workload": {"isl": 512, "isl_stddev": 128, "osl": 64, "osl_stddev": 16, "prefix": {"length": 256, "pool": 8}},
         "load": {"concurrency": 64, "requests": requests, "warmup": 64},
         "engine": {"kind": kind}, "deployment": {"workers": workers}, "router": {"policy": router},
         "output": {"dir": folder},

@@ -12,7 +12,7 @@ use tokmark_perf::{Mode, Role, Timing};
 use tokmark_record::header::Target;
 use tokmark_record::{Record, Sample, Sink};
 use tokmark_store::QueueSink;
-use tokmark_workload::{Load, Pacer, Plan, PlannedRequest, Prompt, Requests, Shape};
+use tokmark_workload::{Load, Pacer, Phased, Plan, PlannedRequest, Prompt, Requests, Shape};
 
 use crate::failure::Failure;
 use crate::session::words::Vocabulary;
@@ -161,6 +161,9 @@ impl Simulation<'_> {
             grace: self.grace,
             timeout: self.spec.target.timeout.map(|t| t.0),
             whole: !self.spec.target.streaming,
+            own_end: !self.spec.target.ignore_eos,
+            timed: self.load.duration.is_some()
+                || [self.load.warmup, self.load.cooldown].iter().any(|p| matches!(p, Some(Phased::For(_)))),
         };
         let tokenised = Tokenised { plan: self.plan, words: self.words };
         let requests: &dyn Requests = match &self.spec.workload.file {

@@ -263,6 +263,7 @@ impl SchedulerParams {
         Ok(match self {
             Self::Slots(params) => {
                 let slots = Slots::new(timing, params.slots as usize)?
+                    .noise(noise)
                     .context(params.context_length)?
                     .natural_output(params.natural_output)?;
                 match params.queue_limit {

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
-use tokmark_base::Micros;
+use tokmark_base::{Micros, Stream};
 use tokmark_perf::{Step, Timing};
 
 use crate::{Arrival, Carried, Census, Engine, FinishReason, Length, Lifecycle, Out, Rejection, RequestId};
@@ -15,6 +15,7 @@ use crate::{Arrival, Carried, Census, Engine, FinishReason, Length, Lifecycle, O
 /// See the module.
 pub struct Slots {
     timing: Box<dyn Timing>,
+    noise: Option<Stream>,
     limits: Limits,
     now: Micros,
     /// Nobody is admitted before this moment.
@@ -87,6 +88,7 @@ impl Slots {
             Limits { slots: capacity("slots", slots)?, queue: None, context: 131_072, natural_output: 128 };
         Ok(Self {
             timing: Box::new(timing),
+            noise: None,
             limits,
             now: Micros(i64::MIN),
             stalled: Micros(i64::MIN),
@@ -96,6 +98,21 @@ impl Slots {
             due: BinaryHeap::new(),
             census: Census::default(),
         })
+    }
+
+    /// Where models with a deviation get their draws from; without it they give their means.
+    #[must_use]
+    pub fn noise(mut self, stream: Stream) -> Self {
+        self.noise = Some(stream).filter(|_| self.timing.is_noisy());
+        self
+    }
+
+    /// How long `step` takes, drawn if the model draws.
+    fn duration(&mut self, mut step: Step) -> Micros {
+        if let Some(noise) = &mut self.noise {
+            step.noise = noise.normal();
+        }
+        self.timing.duration(&step)
     }
 
     /// Refuses arrivals while `limit` requests are waiting.
@@ -166,7 +183,7 @@ impl Slots {
                     Step { prefill_sequences: 1, prefill_tokens: context, ..Step::default() }
                 }
             };
-            let first = at + self.timing.duration(&step);
+            let first = at + self.duration(step);
             self.due.push(Reverse((first, ticket)));
         }
     }
@@ -190,7 +207,7 @@ impl Slots {
                 slots: self.limits.slots as u32,
                 ..Step::default()
             };
-            let next = at + self.timing.duration(&step);
+            let next = at + self.duration(step);
             self.due.push(Reverse((next, ticket)));
             return;
         }

@@ -36,7 +36,14 @@ fn run(
 ) -> (Vec<Record>, Result<Census, SimulateError>) {
     let mut pacer = Pacer::new(&load.resolve().unwrap(), Seed(42), 0, 1);
     let mut kept = Kept::default();
-    let played = simulate(&mut pacer, &Same { osl }, engine, Limits::default(), &mut kept, &|| false);
+    let played = simulate(
+        &mut pacer,
+        &Same { osl },
+        engine,
+        Limits { timed: load.duration.is_some(), ..Limits::default() },
+        &mut kept,
+        &|| false,
+    );
     let census = played.map(|played| played.census);
     (kept.records, census)
 }
@@ -169,6 +176,85 @@ fn a_loop_in_place_is_ended_with_its_reason() {
         LoadSpec { concurrency: Some(2), duration: Some(Duration(Micros(1_000_000))), ..LoadSpec::default() };
     let (_, ended) = run(&load, Some(1), &mut engine(1).queue_limit(0));
     assert_eq!(ended, Err(SimulateError::InPlace { at: Micros(0) }));
+}
+
+#[test]
+fn engines_that_take_no_time_do_not_hold_it_up() {
+    use crate::router::RouterSpec;
+    use crate::spec::EngineKind;
+    for kind in [EngineKind::Vllm, EngineKind::Sglang, EngineKind::Trtllm] {
+        let mut engine = crate::cluster::build(
+            &crate::EngineSpec { kind: Some(kind), ..Default::default() },
+            &tokmark_perf::Deployment::default(),
+            &RouterSpec::default(),
+            std::sync::Arc::new(Constant::new(Micros::ZERO, Micros::ZERO).unwrap()),
+            &[],
+            Seed(1),
+        )
+        .unwrap();
+        let timed = LoadSpec {
+            concurrency: Some(8),
+            duration: Some(Duration(Micros(1_000_000))),
+            ..LoadSpec::default()
+        };
+        let mut pacer = Pacer::new(&timed.resolve().unwrap(), Seed(42), 0, 1);
+        let limits = Limits { timed: true, ..Limits::default() };
+        let requests = Same { osl: Some(5) };
+        let ended = simulate(&mut pacer, &requests, &mut engine, limits, &mut Kept::default(), &|| false)
+            .unwrap_err();
+        assert_eq!(ended, SimulateError::InPlace { at: Micros(0) }, "{kind}");
+    }
+}
+
+#[test]
+fn a_model_may_end_a_reply_by_itself() {
+    let mut pacer = Pacer::new(&requests(2).resolve().unwrap(), Seed(42), 0, 1);
+    let mut kept = Kept::default();
+    let mut slots = engine(1).natural_output(3).unwrap();
+    let limits = Limits { own_end: true, ..Limits::default() };
+    simulate(&mut pacer, &Same { osl: Some(9) }, &mut slots, limits, &mut kept, &|| false).unwrap();
+    let ends: Vec<_> =
+        kept.records.iter().map(|r| (r.output.unwrap().tokens, r.finish_reason.as_deref())).collect();
+    assert_eq!(ends, [(3, Some("stop")), (3, Some("stop"))]);
+}
+
+#[test]
+fn a_whole_reply_is_one_event_at_its_end() {
+    let mut pacer = Pacer::new(&requests(1).resolve().unwrap(), Seed(42), 0, 1);
+    let mut kept = Kept::default();
+    let limits = Limits { whole: true, ..Limits::default() };
+    simulate(&mut pacer, &Same { osl: Some(4) }, &mut engine(1), limits, &mut kept, &|| false).unwrap();
+    let record = &kept.records[0];
+    let reads: Vec<i64> = record.reads.0.iter().map(|read| read.user.0).collect();
+    assert_eq!((reads, record.streamed, record.output.unwrap().tokens), (vec![130_000], false, 4));
+}
+
+#[test]
+fn slots_draw_where_the_model_has_a_deviation() {
+    let spec: tokmark_perf::TimingSpec = serde_json::from_str(
+        r#"{"model": "constant", "ttft": "100ms", "ttft_stddev": "10ms", "itl": "10ms"}"#,
+    )
+    .unwrap();
+    let timing = spec.build(None, Seed(1)).unwrap();
+    let ttfts = |noise: bool| -> Vec<i64> {
+        let mut slots = Slots::new(std::sync::Arc::clone(&timing), 1).unwrap();
+        if noise {
+            slots = slots.noise(Seed(7).stream("noise", 0));
+        }
+        let load = LoadSpec { concurrency: Some(1), ..requests(200) };
+        let (records, _) = run(&load, Some(1), &mut slots);
+        records.iter().map(|r| r.reads.0[0].user.0 - r.sent_us.unwrap().0).collect()
+    };
+    assert!(ttfts(false).iter().all(|ttft| *ttft == 100_000));
+    let drawn = ttfts(true);
+    let n = drawn.len() as f64;
+    let mean = drawn.iter().sum::<i64>() as f64 / n;
+    let deviation = (drawn.iter().map(|x| (*x as f64 - mean).powi(2)).sum::<f64>() / n).sqrt();
+    // 200 draws: the mean within 3 standard errors, the deviation within 20 %.
+    assert!(
+        (mean - 100_000.0).abs() < 2_200.0 && (8_000.0..12_000.0).contains(&deviation),
+        "{mean} {deviation}"
+    );
 }
 
 /// Takes requests in and never does anything about them.
