@@ -202,6 +202,15 @@ pub enum Rejection {
         /// Tokens of the context.
         context: u32,
     },
+    /// The prompt does not fit into one pass, and the engine computes prompts whole.
+    PassTooSmall {
+        /// Tokens of the prompt.
+        input: u32,
+        /// Tokens a pass computes at most.
+        pass: u32,
+        /// What the engine calls that limit.
+        limit: &'static str,
+    },
     /// The prompt (or prompt and reply, where the engine reserves both) needs more than the whole KV cache.
     CacheTooSmall {
         /// Tokens it needs.
@@ -231,6 +240,7 @@ impl Rejection {
             Self::Busy { status } => status,
             Self::QueueFull { .. } | Self::NoWorker => 503,
             Self::TooLong { .. }
+            | Self::PassTooSmall { .. }
             | Self::CacheTooSmall { .. }
             | Self::UnknownLength
             | Self::NothingAsked
@@ -246,6 +256,11 @@ impl Rejection {
             Self::TooLong { context, .. } => {
                 format!("the prompt leaves no room in the context of {context} tokens")
             }
+            Self::PassTooSmall { pass, limit, .. } => {
+                format!(
+                    "the prompt does not fit into a pass of {pass} tokens ({limit} without enable_chunked_prefill)"
+                )
+            }
             Self::CacheTooSmall { cache, .. } => {
                 format!("the request needs more than the whole KV cache of {cache} tokens")
             }
@@ -260,6 +275,12 @@ impl fmt::Display for Rejection {
             Self::QueueFull { limit } => write!(f, "the waiting queue is full ({limit} requests)"),
             Self::TooLong { input, context } => {
                 write!(f, "the prompt has {input} tokens, the context holds {context}")
+            }
+            Self::PassTooSmall { input, pass, limit } => {
+                write!(
+                    f,
+                    "the prompt has {input} tokens, a pass computes {pass} at most ({limit} without enable_chunked_prefill)"
+                )
             }
             Self::CacheTooSmall { needed, cache } => {
                 write!(f, "the request needs {needed} tokens of KV cache, the whole cache holds {cache}")

@@ -234,7 +234,14 @@ fn timing(object: &Map<String, Value>, house: &House) -> Result<Model, AdminErro
         ),
     };
     dial(house, key)?;
-    // Tables are files, and this door opens none.
+    // Tables are files, and this door opens none. One that is not named is for `build` to ask for.
+    if spec.model == TimingModel::Table && spec.table.is_some() {
+        return Err(AdminError::Fixed {
+            key: "timing.table",
+            why: "/admin takes no tables, for it opens no files",
+            hint: "give --timing-table when you start the server, or another model here",
+        });
+    }
     let built = spec.build(None, Seed(0));
     built.map(Model::Other).map_err(|error| AdminError::Value { key, reason: error.to_string() })
 }

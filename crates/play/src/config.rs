@@ -26,7 +26,8 @@ pub struct Config {
     pub plays: Kind,
     /// What the replies say. One token a word under its tokenizer.
     pub lexicon: Arc<dyn Lexicon>,
-    /// The model's context, as `/v1/models` and the buckets of vLLM's metrics tell it. The engine has its own.
+    /// The model's context, as `/v1/models` and the buckets of vLLM's metrics tell it, and as the output asked for is held
+    /// against. The engine has its own.
     pub max_model_len: Option<u32>,
     /// So many tokens an event, the first one at once and the last ones with the end (vLLM's `--stream-interval`).
     pub stream_interval: u32,

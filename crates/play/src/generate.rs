@@ -89,17 +89,16 @@ impl Desk {
             let text = format!("The model `{model}` does not exist.");
             return Ok(refusal(404, "NotFoundError", &text));
         }
+        let content = prompt::tokens(&asked);
+        let input = content.tokens() as u32;
+        if let Some(text) = self.unmeant(&asked, input) {
+            return Ok(refusal(400, "BadRequestError", &text));
+        }
         let length = Length {
             max: asked.max_tokens,
             min: asked.min_tokens.unwrap_or(0),
             ignore_eos: asked.ignore_eos,
         };
-        if let Some(max) = length.max.filter(|max| length.min > *max) {
-            let text = format!("min_tokens is {}, more than max_tokens, which is {max}", length.min);
-            return Ok(refusal(400, "BadRequestError", &text));
-        }
-        let content = prompt::tokens(&asked);
-        let input = content.tokens() as u32;
         let arrival = Arrival {
             input: Some(input),
             content,
@@ -119,6 +118,21 @@ impl Desk {
             Err(why) => return Ok(self.refused(why.status(), &why.to_string())),
         };
         self.begin(seat, asked.streaming, chunked, encoding).await
+    }
+
+    /// What is wrong with wishes that are good each by itself.
+    fn unmeant(&self, asked: &tokmark_wire::Request, input: u32) -> Option<String> {
+        let plays = self.house.plays;
+        if asked.has_stream_options && !asked.streaming && !plays.takes_stream_options_alone() {
+            let text = "`stream_options` are for streams\nhint: leave them out or send `stream` as true";
+            return Some(text.to_owned());
+        }
+        let max = asked.max_tokens?;
+        if let Some(text) = self.house.max_model_len.and_then(|context| plays.too_much(input, max, context)) {
+            return Some(text);
+        }
+        let min = asked.min_tokens.filter(|min| *min > max)?;
+        Some(format!("min_tokens is {min}, more than max_tokens, which is {max}"))
     }
 
     fn reply(&self, request: Asked, asked: &tokmark_wire::Request, model: &str, input: u32) -> Reply {

@@ -10,6 +10,16 @@ pub(crate) trait Habits {
     /// answered with a status; vLLM and trtllm-serve send 200 at once.
     fn head_waits(self) -> bool;
 
+    /// Whether `stream_options` are taken (and ignored) without `stream`. SGLang 0.5 looks at them only for a stream; vLLM 0.32
+    /// refuses them, and so does Dynamo's frontend.
+    fn takes_stream_options_alone(self) -> bool;
+
+    /// Why `output` tokens are more than may be asked for after a prompt of `input`, in a context of `context` tokens; `None` if
+    /// they are not. SGLang 0.5 refuses what does not fit behind the prompt. vLLM 0.32 refuses what would not fit without a
+    /// prompt either, and ends every other reply where the context is full; the others are taken to do the same. A prompt that
+    /// leaves no room at all is for the engine to refuse.
+    fn too_much(self, input: u32, output: u32, context: u32) -> Option<String>;
+
     /// What stands in a stream that fails; `None` if it is cut.
     fn error_event(self, why: Breakdown, status: u16, message: &str) -> Option<Vec<u8>>;
 }
@@ -17,6 +27,24 @@ pub(crate) trait Habits {
 impl Habits for Kind {
     fn head_waits(self) -> bool {
         matches!(self, Kind::Sglang | Kind::Dynamo)
+    }
+
+    fn takes_stream_options_alone(self) -> bool {
+        self == Kind::Sglang
+    }
+
+    fn too_much(self, input: u32, output: u32, context: u32) -> Option<String> {
+        let (counted, also) = match self {
+            Kind::Sglang => (input, format!(" after a prompt of {input}")),
+            Kind::Vllm | Kind::Trtllm | Kind::Dynamo => (0, String::new()),
+        };
+        let room = context.saturating_sub(counted);
+        let most = if room == 0 { "a shorter prompt".to_owned() } else { format!("at most {room}") };
+        (output > room).then(|| {
+            format!(
+                "`max_tokens` is {output}{also}, and the model's context holds {context}\nhint: ask for {most}"
+            )
+        })
     }
 
     fn error_event(self, why: Breakdown, status: u16, message: &str) -> Option<Vec<u8>> {

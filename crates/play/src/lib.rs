@@ -16,7 +16,8 @@
 //!
 //! Several workers are one scrape: gauges are their sums under `engine="0"`, as if they were one engine.
 //!
-//! Not yet: `n > 1`, stop words; a reply's tokens are no part of the prefix cache when they come back as a prompt; metrics of a
+//! Not yet: `n > 1`, stop words and several prompts in one request (refused); images, tools, `echo`, `logprobs`, `stop_token_ids`
+//! and sampling (taken, without effect); a reply's tokens are no part of the prefix cache when they come back as a prompt; metrics of a
 //! Dynamo worker's system port; `/metrics` of trtllm-serve (its JSON of iterations), `/version` but vLLM's; a profile that ends by
 //! itself (`num_steps`, `max_iterations`); metrics of engine steps, adapters and speculation.
 

@@ -190,9 +190,9 @@ pub struct EngineArgs {
     /// Tokens an event: the first at once, then so many at a time
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Server")]
     pub stream_interval: u32,
-    /// Threads that serve connections
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Server")]
-    pub threads: usize,
+    /// Threads that serve connections [default: one a core, at most 4]
+    #[arg(long, value_name = "N", help_heading = "Server")]
+    pub threads: Option<usize>,
     /// Leave /admin out
     #[arg(long, help_heading = "Server")]
     pub no_admin: bool,

@@ -90,6 +90,16 @@ impl Args for SpecFlags {
     }
 }
 
+/// Below zero it is judged as a quantity; anything else behind a hyphen is the next flag, and the value is missing.
+fn quantity(text: &str) -> Result<String, String> {
+    match text.strip_prefix('-') {
+        Some(rest) if !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
+            Err(format!("a value is missing before {text}"))
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
 fn valued(key: &'static Key, defaults: &Defaults) -> Arg {
     // Words only: a default value of clap's own would be an answer that nobody gave.
     let help = match defaults.shown(key) {
@@ -99,6 +109,7 @@ fn valued(key: &'static Key, defaults: &Defaults) -> Arg {
     let many = matches!(key.kind, Kind::Headers | Kind::Fields | Kind::Texts | Kind::Objects);
     let parser: ValueParser = match key.kind {
         Kind::Word(words) => PossibleValuesParser::new(words).into(),
+        Kind::Quantity => ValueParser::from(quantity),
         _ => ValueParser::string(),
     };
     let arg = Arg::new(key.flag)
@@ -106,7 +117,7 @@ fn valued(key: &'static Key, defaults: &Defaults) -> Arg {
         .value_name(key.value_name)
         .value_parser(parser)
         .action(if many { ArgAction::Append } else { ArgAction::Set })
-        .allow_hyphen_values(matches!(key.kind, Kind::Number | Kind::Count | Kind::Levels))
+        .allow_hyphen_values(matches!(key.kind, Kind::Quantity | Kind::Number | Kind::Count | Kind::Levels))
         .help(help)
         .help_heading(key.group);
     match key.short {

@@ -14,6 +14,7 @@ use crate::args::{EngineArgs, MetricNames};
 use crate::commands::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::session::idle;
 use crate::session::interrupt::Interrupts;
 use crate::session::target::{self, SIMULATED_MODEL};
 use crate::session::twin;
@@ -25,14 +26,12 @@ pub fn run(args: &EngineArgs, context: &Context) -> Result<Exit, Failure> {
     let screen = context.screen;
     let mut resolved = sources(&args.source, &context.environment)?.resolve()?;
     resolved.points.iter_mut().for_each(twin::settle);
-    let spec = match &resolved.points[..] {
-        [point] => &point.spec,
-        _ => {
-            return Err(Failure::usage(
-                "a server has no sweep\nhint: sweep its client: `tokmark bench -c 1,2,4 URL`",
-            ));
-        }
+    let [point] = &resolved.points[..] else {
+        return Err(Failure::usage(
+            "a server has no sweep\nhint: sweep its client: `tokmark bench -c 1,2,4 URL`",
+        ));
     };
+    let spec = &point.spec;
     if let Some(url) = spec.target.url.first() {
         let url = crate::masked::url(url);
         return Err(Failure::usage(format!(
@@ -40,6 +39,8 @@ pub fn run(args: &EngineArgs, context: &Context) -> Result<Exit, Failure> {
         )));
     }
     let config = config(args, spec, context)?;
+    let idle = idle::of_a_client(point).into_iter().chain(idle::of_the_cluster(spec));
+    idle.for_each(|note| screen.note(&format!("note: {note}")));
     if let Some(times) = config.load.and_then(|load| load.overload(config.threads, config.stream_interval)) {
         screen.note(&format!(
             "note: with every slot taken the workers send {times:.1} times what this machine can; its lateness in /metrics and /admin says when"
@@ -48,7 +49,7 @@ pub fn run(args: &EngineArgs, context: &Context) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen().map_err(|e| Failure::internal(format!("signals: {e}")))?;
     let server = Server::start(config).map_err(refused)?;
     screen.result(&format!("{} listening on {}\n", twin::told(spec), server.url()));
-    while !interrupts.sleep(Duration::from_secs(3_600)) {}
+    while !interrupts.sleep(Duration::from_hours(1)) {}
     let stats = server.stop();
     screen.note(&summary(&stats));
     screen.object(&object(&stats));
@@ -68,9 +69,9 @@ fn config(args: &EngineArgs, spec: &Spec, context: &Context) -> Result<Config, F
     config.address = SocketAddr::from((args.host, args.port));
     config.adapters.clone_from(&args.lora);
     config.plays = names(args.metrics, spec.engine.kind.unwrap_or_default());
-    config.max_model_len = spec.engine.max_model_len;
+    config.max_model_len = Some(twin::context(spec));
     config.stream_interval = args.stream_interval;
-    config.threads = args.threads;
+    config.threads = args.threads.unwrap_or_else(|| (crate::machine::cores() as usize).clamp(1, 4));
     config.dial = Some(dial);
     config.admin = !args.no_admin;
     config.load = Some(Load::of(&timing, twin::workers(spec), twin::batch(spec)));

@@ -5,6 +5,7 @@
 
 pub mod dry_run;
 pub mod gate;
+pub mod idle;
 pub mod interrupt;
 pub mod live;
 pub mod outcome;
@@ -137,7 +138,9 @@ fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Re
         return Err(Failure::internal("no point to measure"));
     };
     if means == Means::Virtual {
-        twin::notes(&first.spec).iter().for_each(|note| screen.note(&format!("note: {note}")));
+        for note in twin::notes(&first.spec) {
+            screen.note(&format!("note: {note}"));
+        }
     }
     if means == Means::Wire && resolved.needs_target && first.spec.target.url.is_empty() {
         return Err(Failure::usage(

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use tokmark_base::{Content, Micros, Seed};
 use tokmark_drive::{Control, Live, RunEnd, WallClock};
-use tokmark_engine::router::Affinity;
-use tokmark_engine::spec::{EngineKind, SchedulingPolicy};
-use tokmark_engine::{Cluster, Limits, SimulateError};
+use tokmark_engine::spec::EngineKind;
+use tokmark_engine::{Cluster, Limits, SimulateError, VllmParams};
 use tokmark_measure::CountTokens;
 use tokmark_perf::{Mode, Role, Timing};
 use tokmark_record::header::Target;
@@ -15,6 +14,7 @@ use tokmark_store::QueueSink;
 use tokmark_workload::{Load, Pacer, Phased, Plan, PlannedRequest, Prompt, Requests, Shape};
 
 use crate::failure::Failure;
+pub use crate::session::idle::notes;
 use crate::session::words::Vocabulary;
 use crate::spec::Spec;
 use crate::spec::resolve::Point;
@@ -55,34 +55,6 @@ pub fn check(spec: &Spec) -> Result<(), Failure> {
     engine(spec).map(drop)
 }
 
-/// What in the spec does nothing here, and what in its files was not used.
-pub fn notes(spec: &Spec) -> Vec<String> {
-    let engine = &spec.engine;
-    let idle = [
-        (
-            spec.router.affinity != Affinity::None,
-            "router.affinity",
-            "no request belongs to a conversation yet",
-        ),
-        (
-            engine.scheduling_policy == Some(SchedulingPolicy::Priority),
-            "engine.scheduling_policy",
-            "all requests have one priority yet",
-        ),
-        (engine.max_loras.is_some(), "engine.max_loras", "no request asks for an adapter yet"),
-    ];
-    let idle = idle.into_iter().filter(|(given, _, _)| *given);
-    let mut notes: Vec<String> =
-        idle.map(|(_, key, why)| format!("{key} changes nothing here: {why}")).collect();
-    let read = spec.timing.table.as_deref().map(tokmark_store::import::timing::read_timing);
-    if let Some(Ok(table)) = read
-        && !table.ignored.is_empty()
-    {
-        notes.push(format!("timing.table: not used: {}", table.ignored.join(", ")));
-    }
-    notes
-}
-
 /// The engine that `spec` describes, with the workers and roles of its deployment.
 pub fn engine(spec: &Spec) -> Result<Cluster, Failure> {
     engine_with(spec, timing(spec)?)
@@ -107,6 +79,13 @@ pub fn timing(spec: &Spec) -> Result<Arc<dyn Timing>, Failure> {
     let budget = spec.engine.max_num_batched_tokens.or(spec.engine.max_num_tokens);
     let timing = spec.timing.clone().resolved(batch(spec), budget);
     timing.build(table, Seed(spec.workload.seed)).map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// Tokens of prompt and reply together at most.
+pub fn context(spec: &Spec) -> u32 {
+    let engine = &spec.engine;
+    let asked = [engine.max_model_len, engine.context_length, engine.max_seq_len];
+    asked.into_iter().flatten().next().unwrap_or(VllmParams::MODEL_LEN)
 }
 
 /// Sequences in a batch at most.

@@ -102,7 +102,7 @@ impl Kind {
             Self::Text => Ok(text.into()),
             Self::Word(words) => read_word(text, words),
             Self::CountOrNone if matches!(text.trim(), "none" | "null") => Ok(Value::Null),
-            Self::Quantity => Ok(text.trim().into()),
+            Self::Quantity => read_quantity(text),
             Self::Count | Self::CountOrNone => parse_count(text).map(Value::from).map_err(|e| e.to_string()),
             Self::Number => read_number(text),
             Self::Switch(_) => match text.trim().to_ascii_lowercase().as_str() {
@@ -141,6 +141,18 @@ fn read_word(text: &str, words: &'static [&'static str]) -> Result<Value, String
         |near| format!("did you mean `{near}`? It is one of {}", words.join(", ")),
     );
     Err(format!("`{word}` is not known here\nhint: {hint}"))
+}
+
+/// Its room reads it; but of what is below zero it could only say that it is no quantity.
+fn read_quantity(text: &str) -> Result<Value, String> {
+    let plain = text.trim();
+    if plain.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+    {
+        return Err(format!(
+            "`{plain}` is negative\nhint: a negative time or count means nothing here: give 0 or more"
+        ));
+    }
+    Ok(plain.into())
 }
 
 fn read_number(text: &str) -> Result<Value, String> {

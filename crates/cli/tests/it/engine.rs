@@ -227,6 +227,18 @@ fn what_cannot_be_served_is_refused() {
 }
 
 #[test]
+fn what_only_a_client_has_is_noted() {
+    let keys = ["-c", "3", "--set", "workload.isl=9", "--set", "workload.seed=4", "--router-seed", "1"];
+    let (code, _, said) = Served::start(&keys).stop("-INT");
+    assert_eq!(code, Some(0), "{said}");
+    let client =
+        "note: load.concurrency, workload.isl changes nothing here: load and workload belong to a client";
+    for words in [client, "note: router.seed changes nothing here"] {
+        assert!(said.contains(words), "`{words}` not in: {said}");
+    }
+}
+
+#[test]
 fn its_end_is_one_object_with_json() {
     // With --json the address is for people, and they read stderr.
     let mut child = process(["engine", "--port", "0", "--json"])

@@ -194,6 +194,32 @@ fn a_prompt_beyond_the_context_is_a_counted_refusal() {
 }
 
 #[test]
+fn a_prompt_beyond_a_pass_is_refused_by_the_name_of_the_limit() {
+    for (engine, limit) in [
+        ("--engine trtllm --max-num-tokens 100", "max_num_tokens"),
+        ("--max-num-batched-tokens 256 --no-enable-chunked-prefill", "max_num_batched_tokens"),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let args = format!("{engine} -c 1 --requests 2 --isl 300 --osl 4 --quiet");
+        let said = simulate(out.path(), &args.split_whitespace().collect::<Vec<_>>());
+        let lines = lines(&run_dir(out.path())).join("\n");
+        let words = format!("({limit} without enable_chunked_prefill)");
+        assert!(lines.contains(&words), "`{words}` not in: {lines}{}", said.stderr);
+    }
+}
+
+#[test]
+fn what_changes_nothing_is_noted() {
+    let out = tempfile::tempdir().unwrap();
+    let said =
+        simulate(out.path(), &["--requests", "2", "--router-seed", "3", "--router-busy-status", "503"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    for key in ["router.seed", "router.busy_status"] {
+        assert!(said.stderr.contains(&format!("note: {key} changes nothing here")), "{}", said.stderr);
+    }
+}
+
+#[test]
 fn a_loop_that_time_does_not_pass_in_is_stopped_with_the_reason() {
     let out = tempfile::tempdir().unwrap();
     let said = simulate(
@@ -218,13 +244,20 @@ fn what_cannot_be_simulated_is_refused_before_anything_is_written() {
         ("--set router.polcy=kv", "router.polcy|did you mean `policy`"),
         ("--engine vlm", "vlm|vllm"),
         ("--max-num-seqs 0", "max_num_seqs is 0|hint:"),
-        ("--num-gpu-blocks-override 0", "num_gpu_blocks is 0|hint:"),
+        ("--num-gpu-blocks-override 0", "num_gpu_blocks_override is 0|hint:"),
         ("--engine slots --slots 0", "slots is 0|hint:"),
         ("--engine sglang --max-total-tokens 0", "max_total_tokens is 0|hint:"),
         ("--engine trtllm --max-batch-size 0", "max_batch_size is 0|hint:"),
         ("--workers 0", "deployment.workers is 0|hint:"),
         ("--workers 100000", "100000 workers|65536"),
         ("--model-timing constant --ttft=-5ms", "timing.ttft|-5ms|hint:"),
+        ("--model-timing constant --ttft -5ms", "timing.ttft|-5ms|negative|hint:"),
+        ("--startup-delay -1s", "engine.startup_delay|-1s|negative|hint:"),
+        ("--set engine.startup_delay=-1s", "engine.startup_delay|-1s|negative|hint:"),
+        ("--model-timing constant --ttft --itl 3ms", "--ttft|a value is missing before --itl"),
+        ("--kv-bytes-per-token 0 --host-tier-blocks 8", "engine.tiers.bytes_per_token is 0|at least 1"),
+        ("--kv-bytes-per-token 1024", "engine.tiers.bytes_per_token needs a tier|hint:"),
+        ("--no-disk-filter", "engine.tiers.disk_filter|hint:"),
         ("--model-timing constant --ttft NaN", "timing.ttft|NaN|hint:"),
         ("--timing-step-overhead=-1ms", "timing.step_overhead|-1ms|hint:"),
         ("--speedup-ratio NaN", "--speedup-ratio|NaN"),

@@ -91,6 +91,7 @@ impl TrtLlm {
         params.check()?;
         let rules = Rules {
             tokens: params.max_num_tokens,
+            limit: "max_num_tokens",
             sequences: params.max_batch_size,
             block: params.tokens_per_block,
             context: params.max_seq_len.unwrap_or(TrtLlmParams::SEQ_LEN),

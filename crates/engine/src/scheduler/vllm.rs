@@ -51,6 +51,7 @@ impl Vllm {
         params.check()?;
         let rules = Rules {
             tokens: params.max_num_batched_tokens,
+            limit: "max_num_batched_tokens",
             sequences: params.max_num_seqs,
             block: params.block_size,
             context: params.max_model_len.unwrap_or(VllmParams::MODEL_LEN),

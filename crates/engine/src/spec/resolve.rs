@@ -1,6 +1,7 @@
 //! From what was asked to what an engine is built from.
 
 use tokmark_base::{Micros, Seed};
+use tokmark_kv::tier::TierSpecError;
 use tokmark_workload::Duration;
 
 use super::names::refuse_foreign;
@@ -60,6 +61,7 @@ impl EngineSpec {
     pub fn resolve(&self, disagg: bool) -> Result<EngineParams, SpecError> {
         let kind = self.kind.unwrap_or_default();
         refuse_foreign(self, kind)?;
+        self.refuse_no_bytes()?;
         let scheduler = match kind {
             EngineKind::Slots => {
                 self.refuse_drafts()?;
@@ -93,6 +95,7 @@ impl EngineSpec {
     fn vllm(&self) -> Result<VllmParams, SpecError> {
         let plain = VllmParams::default();
         let block_size = self.block_size.unwrap_or(plain.block_size);
+        self.refuse_idle_tiers()?;
         Ok(VllmParams {
             max_num_seqs: self.max_num_seqs.unwrap_or(plain.max_num_seqs),
             max_num_batched_tokens: self.max_num_batched_tokens.unwrap_or(plain.max_num_batched_tokens),
@@ -218,6 +221,34 @@ impl EngineSpec {
         Ok(Some(Speculative { num_speculative_tokens: drafts, acceptance, stream }))
     }
 
+    /// A token whose KV cache has no size.
+    fn refuse_no_bytes(&self) -> Result<(), SpecError> {
+        let sizes = [
+            ("tiers.bytes_per_token", self.tiers.bytes_per_token),
+            ("kv_transfer_bytes_per_token", self.kv_transfer_bytes_per_token),
+        ];
+        match sizes.into_iter().find(|(_, bytes)| *bytes == Some(0)) {
+            Some((key, _)) => Err(SpecError::Range { key, value: "0".to_owned(), must: "at least 1" }),
+            None => Ok(()),
+        }
+    }
+
+    /// What is said about tiers that are not there.
+    fn refuse_idle_tiers(&self) -> Result<(), SpecError> {
+        let tiers = &self.tiers;
+        if tiers.disk_filter.is_some() && (tiers.host.is_none() || tiers.disk.is_none()) {
+            return Err(TierSpecError::NothingToFilter.into());
+        }
+        if tiers.is_empty() && tiers.bytes_per_token.is_some() {
+            return Err(SpecError::Needs {
+                key: "tiers.bytes_per_token",
+                other: "a tier",
+                hint: "set engine.tiers.host, disk or object; the size of a KV transfer is engine.kv_transfer_bytes_per_token",
+            });
+        }
+        Ok(())
+    }
+
     /// Without drafts nothing is accepted.
     fn refuse_drafts(&self) -> Result<(), SpecError> {
         let given = [
@@ -255,7 +286,16 @@ impl EngineSpec {
 
     fn transfer(&self) -> Result<Transfer, SpecError> {
         let per_token_us = match (self.kv_transfer_bandwidth_gb_s, self.kv_transfer_bytes_per_token) {
-            (None, None) => 0.0,
+            (None, None) => {
+                if self.kv_transfer_timing_mode.is_some() {
+                    return Err(SpecError::Needs {
+                        key: "kv_transfer_timing_mode",
+                        other: "engine.kv_transfer_bandwidth_gb_s and engine.kv_transfer_bytes_per_token",
+                        hint: "it says which tokens are sent, and without these two tokens cost no time: give them, or leave it out",
+                    });
+                }
+                0.0
+            }
             (Some(bandwidth), Some(bytes)) if bandwidth.is_finite() && bandwidth > 0.0 => {
                 // bytes / (GB/s · 10⁹ B/GB) · 10⁶ µs/s
                 bytes as f64 / bandwidth / 1e3

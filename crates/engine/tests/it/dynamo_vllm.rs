@@ -260,10 +260,13 @@ impl Golden {
     }
 }
 
+/// How a share of the arrivals is played.
+type Play<'a> = &'a dyn Fn(Box<dyn Scheduler>, &[(i64, Arrival)]) -> SeenAll;
+
 /// To the nanosecond by the scheduler alone; to 0.1 % by a worker in microseconds, where a pass is rounded as a whole.
 fn agrees(name: &str) {
     let golden = golden(name);
-    let run = |play: &dyn Fn(Box<dyn Scheduler>, &[(i64, Arrival)]) -> SeenAll| {
+    let run = |play: Play<'_>| {
         let mut seen = SeenAll::new();
         for share in golden.shares() {
             seen.append(&mut play(golden.scheduler(), &share));

@@ -38,15 +38,18 @@ pub(crate) fn faulty(fault: Fault) -> Handle {
 
 /// A request for `tokens` tokens, of the five-word prompt.
 pub(crate) fn ask(stream: bool, tokens: u32) -> Value {
-    json!({
+    let mut body = json!({
         "model": "m",
         "messages": [{"role": "user", "content": "say something nice to me"}],
         "prompt": "say something nice to me",
         "stream": stream,
-        "stream_options": {"include_usage": true},
         "max_tokens": tokens,
         "ignore_eos": true,
-    })
+    });
+    if stream {
+        body["stream_options"] = json!({"include_usage": true});
+    }
+    body
 }
 
 /// Asks `/v1/chat/completions` once, on a connection of its own.

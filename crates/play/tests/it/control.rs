@@ -223,6 +223,7 @@ fn what_admin_cannot_do_it_says_and_changes_nothing() {
         ),
         (&server, json!({"faults": [{"fault": {"kind": "nodone"}}]}), "unknown variant"),
         (&server, json!({"timing": {"model": "table"}}), "timing.table"),
+        (&server, json!({"timing": {"model": "table", "table": "/x"}}), "/admin takes no tables"),
         (&server, json!({"timing": {}, "inter_token_latency": "1ms"}), "give one of the two"),
         (&server, json!({"engine_faults": []}), "no cluster"),
         (&server, json!([1]), "not a JSON object"),
@@ -231,6 +232,7 @@ fn what_admin_cannot_do_it_says_and_changes_nothing() {
         let reply = post(server, "/admin", &body);
         let text = reply.json()["error"]["message"].as_str().unwrap().to_owned();
         assert!(reply.status == 400 && text.contains(said), "{body}: {text}");
+        assert!(!text.contains("defect"), "{body}: {text}");
     }
     assert_eq!(get(&server, "/admin").json()["timing"], before);
     assert_eq!(get(&fixed, "/admin").json()["timing"], Value::Null);

@@ -7,6 +7,7 @@ mod breakdown;
 mod client;
 mod control;
 mod faults;
+mod refused;
 mod scrape;
 mod served;
 mod usage;

@@ -1,5 +1,6 @@
 //! The endpoints, a file each, and what they share: the envelope of an OpenAI reply, request bodies, replies written.
 
+mod asked;
 mod chat;
 mod chunk;
 mod completions;
@@ -8,7 +9,7 @@ mod request;
 mod template;
 mod write;
 
-pub use request::{Request, RequestError};
+pub use asked::{Request, RequestError};
 use serde::{Deserialize, Serialize};
 pub use write::{DONE, ReplyWriter, error_body};
 
@@ -57,7 +58,7 @@ impl EndpointKind {
 
     /// What a request body asks for, as a server reads it.
     pub fn decode_request(self, body: &[u8]) -> Result<Request, RequestError> {
-        request::decode(self, body)
+        asked::decode(self, body)
     }
 
     /// The path appended to a base URL (see [`crate::Url::endpoint`]).

@@ -59,6 +59,7 @@ fn a_server_reads_what_a_client_wrote() {
         model: Some("m".to_owned()),
         texts: vec!["hi".to_owned()],
         streaming: true,
+        has_stream_options: true,
         include_usage: true,
         max_tokens: Some(5),
         min_tokens: Some(5),

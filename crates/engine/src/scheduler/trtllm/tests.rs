@@ -132,7 +132,13 @@ fn limits_are_those_of_pass_and_cache() {
     let mut trtllm = worker(TrtLlm::new(&small(CapacityPolicy::GuaranteedNoEvict)).unwrap());
     let arrivals = [(0, arrival(0, &[(1, 17)], 1)), (0, arrival(1, &[(1, 16)], 99))];
     let seen = play(&mut trtllm, &arrivals);
-    assert_eq!(seen[0], (0, 0, Rejected(Rejection::TooLong { input: 17, context: 16 })));
+    let refused = Rejection::PassTooSmall { input: 17, pass: 16, limit: "max_num_tokens" };
+    assert_eq!(seen[0], (0, 0, Rejected(refused)));
+    let limit = "16 at most (max_num_tokens without enable_chunked_prefill)";
+    assert_eq!(refused.to_string(), format!("the prompt has 17 tokens, a pass computes {limit}"));
+    let cause =
+        "the prompt does not fit into a pass of 16 tokens (max_num_tokens without enable_chunked_prefill)";
+    assert_eq!((refused.cause().as_str(), refused.status()), (cause, 400));
     assert_eq!(*seen.last().unwrap(), (16 + 150, 1, LENGTH));
     let chunked = TrtLlmParams { enable_chunked_prefill: true, ..small(CapacityPolicy::MaxUtilization) };
     let mut trtllm = worker(TrtLlm::new(&chunked).unwrap());

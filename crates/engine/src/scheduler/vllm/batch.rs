@@ -17,6 +17,8 @@ use crate::{Arrival, Breakdown, Carried, Census, Gauges, Lifecycle, Out, Rejecti
 pub(crate) struct Rules {
     /// Tokens a pass.
     pub(crate) tokens: u32,
+    /// What the engine calls that number.
+    pub(crate) limit: &'static str,
     /// Sequences that run at once.
     pub(crate) sequences: u32,
     /// Tokens a block.
@@ -178,7 +180,7 @@ impl Batch {
         }
         let prompt = input + emitted;
         if !rules.chunked && !cached && prompt > rules.tokens {
-            return Err(Rejection::TooLong { input: prompt, context: rules.tokens });
+            return Err(Rejection::PassTooSmall { input: prompt, pass: rules.tokens, limit: rules.limit });
         }
         let chain = Request::chain_of(&arrival, input, rules.block);
         self.arrivals += 1;

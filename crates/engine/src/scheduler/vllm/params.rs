@@ -72,7 +72,7 @@ impl VllmParams {
             ("max_num_seqs", self.max_num_seqs),
             ("max_num_batched_tokens", self.max_num_batched_tokens),
             ("block_size", self.block_size),
-            ("num_gpu_blocks", self.num_gpu_blocks),
+            ("num_gpu_blocks_override", self.num_gpu_blocks),
             ("max_model_len", self.max_model_len.unwrap_or(Self::MODEL_LEN)),
             ("max_loras", self.max_loras),
             ("natural_output", self.natural_output),

@@ -181,10 +181,11 @@ fn without_chunks_a_prompt_waits_for_a_pass_with_room() {
         (0, arrival(3, &[(4, 17)], 1)),
     ];
     let seen = play(&mut engine(&params), &arrivals);
+    let refused = Rejection::PassTooSmall { input: 17, pass: 16, limit: "max_num_batched_tokens" };
     assert_eq!(
         seen[3..],
         [
-            (0, 3, Rejected(Rejection::TooLong { input: 17, context: 16 })),
+            (0, 3, Rejected(refused)),
             (0, 0, hit(0)),
             (10, 0, FirstToken),
             (10, 1, hit(0)),
@@ -408,7 +409,7 @@ fn parameters_that_cannot_work_are_named() {
         ("max_num_seqs", VllmParams { max_num_seqs: 0, ..small() }),
         ("max_num_batched_tokens", VllmParams { max_num_batched_tokens: 0, ..small() }),
         ("block_size", VllmParams { block_size: 0, ..small() }),
-        ("num_gpu_blocks", VllmParams { num_gpu_blocks: 0, ..small() }),
+        ("num_gpu_blocks_override", VllmParams { num_gpu_blocks: 0, ..small() }),
         ("max_model_len", VllmParams { max_model_len: Some(0), ..small() }),
         ("max_loras", VllmParams { max_loras: 0, ..small() }),
         ("natural_output", VllmParams { natural_output: 0, ..small() }),

@@ -49,7 +49,7 @@ fn gigabytes_are_whole_blocks_of_ten_to_the_nine_bytes() {
     assert_eq!(capacity(gb(1.0)), Ok(62_500));
     assert_eq!(capacity(gb(0.000_047)), Ok(2));
     for none in [0.0, 0.000_015, -1.0, f64::NAN] {
-        assert!(capacity(gb(none)).unwrap_err().to_string().starts_with("tiers.host.gb is"), "{none}");
+        assert!(capacity(gb(none)).unwrap_err().to_string().starts_with("engine.tiers.host.gb is"), "{none}");
     }
     assert!(capacity(gb(f64::INFINITY)).is_err());
 }
@@ -77,17 +77,20 @@ fn what_cannot_be_meant_is_refused_with_the_key_to_set() {
     let host = |host| TiersSpec { host: Some(host), ..TiersSpec::default() };
     let usual = || TierSpec { blocks: Some(8), ..TierSpec::default() };
     let cases = [
-        (host(TierSpec::default()), "tiers.host has no capacity"),
-        (host(TierSpec { gb: Some(1.0), ..usual() }), "tiers.host has both blocks and gb"),
-        (host(TierSpec { blocks: Some(0), ..usual() }), "tiers.host.blocks is 0"),
-        (host(TierSpec { blocks: Some(1 << 32), ..usual() }), "tiers.host.blocks is 4294967296"),
-        (host(TierSpec { transfers: Some(0), ..usual() }), "tiers.host.transfers is 0"),
-        (host(TierSpec { batch: Some(0), ..usual() }), "tiers.host.batch is 0"),
-        (host(TierSpec { scope: TierScope::Cluster, ..usual() }), "tiers.host.scope is cluster"),
-        (TiersSpec { object: Some(usual()), ..TiersSpec::default() }, "tiers.object.read_gb_s is not given"),
+        (host(TierSpec::default()), "engine.tiers.host has no capacity"),
+        (host(TierSpec { gb: Some(1.0), ..usual() }), "engine.tiers.host has both blocks and gb"),
+        (host(TierSpec { blocks: Some(0), ..usual() }), "engine.tiers.host.blocks is 0"),
+        (host(TierSpec { blocks: Some(1 << 32), ..usual() }), "engine.tiers.host.blocks is 4294967296"),
+        (host(TierSpec { transfers: Some(0), ..usual() }), "engine.tiers.host.transfers is 0"),
+        (host(TierSpec { batch: Some(0), ..usual() }), "engine.tiers.host.batch is 0"),
+        (host(TierSpec { scope: TierScope::Cluster, ..usual() }), "engine.tiers.host.scope is cluster"),
+        (
+            TiersSpec { object: Some(usual()), ..TiersSpec::default() },
+            "engine.tiers.object.read_gb_s is not given",
+        ),
         (
             TiersSpec { object: Some(TierSpec { read_gb_s: Some(1.0), ..usual() }), ..TiersSpec::default() },
-            "tiers.object.latency is not given",
+            "engine.tiers.object.latency is not given",
         ),
         (
             TiersSpec {
@@ -95,7 +98,7 @@ fn what_cannot_be_meant_is_refused_with_the_key_to_set() {
                 disk_filter: Some(FilterSpec::default()),
                 ..TiersSpec::default()
             },
-            "tiers.disk_filter stands between host and disk",
+            "engine.tiers.disk_filter stands between host and disk",
         ),
         (
             TiersSpec {
@@ -104,7 +107,7 @@ fn what_cannot_be_meant_is_refused_with_the_key_to_set() {
                 disk_filter: Some(FilterSpec { min: Some(0), ..FilterSpec::default() }),
                 ..TiersSpec::default()
             },
-            "tiers.disk_filter.min is 0",
+            "engine.tiers.disk_filter.min is 0",
         ),
     ];
     for (spec, start) in cases {
