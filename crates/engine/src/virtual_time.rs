@@ -159,6 +159,9 @@ struct Attempt {
     given_up: Option<Outcome>,
 }
 
+/// Room for so many reads is made at once: more than most replies have tokens, little enough for thousands of streams.
+const READS_AT_ONCE: u32 = 4_096;
+
 /// `stop` is asked once in so many turns of the loop.
 const TURNS_A_LOOK: u32 = 1_024;
 
@@ -266,6 +269,8 @@ impl Run<'_> {
         record.sent_us = Some(now);
         record.sent_end_us = Some(now);
         record.streamed = !self.limits.whole;
+        // One read a token: asked for at once, it is moved around less.
+        record.reads.0.reserve(shape.osl.unwrap_or(0).min(READS_AT_ONCE) as usize);
         let id = RequestId(record.attempt);
         let arrival = Arrival {
             id,
