@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -148,7 +149,9 @@ struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // The API server leaves its engine's processes behind when it is killed: the whole group goes.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.child.wait();
     }
 }
@@ -190,7 +193,8 @@ impl Server {
         }
         // Without compiled modules it takes minutes to start.
         command.env_remove("PYTHONDONTWRITEBYTECODE");
-        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        let child =
+            command.process_group(0).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let url = format!("http://127.0.0.1:{port}");
         let server = Self { url, tokenizer: engine.tokenizer, runs: folder.join("real"), log: path, child };
         server.wait()?;
