@@ -7,8 +7,9 @@
 //!   never below 0 and decode never below 1 ms. Means are rounded down to whole tokens first, as Dynamo hands them over.
 //! - [`Table::profile`], the scattered points of Dynamo's profiler. Prefill: ms = a + b·tokens + c·tokens²; decode:
 //!   ms = a + b·sequences + c·context tokens; both fitted with the least squared *relative* error and no negative coefficient.
-//!   Dynamo fits straight lines with the least absolute error for both, evaluates them on a 100 × 100 grid and interpolates that;
-//!   on its own H200 profile that misses short prompts by up to 89 % (ours by 9 %) and ITLs by 12.6 % in the mean (ours 6.5 %).
+//!   Dynamo fits straight lines for both, evaluates them on a 100 × 100 grid and interpolates that. Straight lines by plain least
+//!   squares (its converter itself was not run) miss short prompts of its own H200 profile by up to 89 % (ours by 9 %) and ITLs by
+//!   12.6 % in the mean (ours 6.5 %).
 //! - [`Measured`], our own JSON: interpolated where the points form a grid, else fitted as above; see there.
 //!
 //! Prefill depends on the tokens computed alone; what their prompts have in the cache already is not in any of these tables.

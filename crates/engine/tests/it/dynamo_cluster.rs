@@ -4,17 +4,17 @@
 //! Whole clusters run in microseconds, Dynamo in nanoseconds (and its transfers in none), so stamps may be off by what rounding
 //! adds up to over the passes a request has seen.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokmark_base::{Content, Micros, Seed, Segment};
+use tokmark_base::{Micros, Seed};
 use tokmark_engine::cluster::Blueprint;
 use tokmark_engine::router::{PolicyKind, RouterSpec};
 use tokmark_engine::spec::EngineKind;
-use tokmark_engine::{Arrival, Engine, EngineSpec, Length, Lifecycle, Out, RequestId};
+use tokmark_engine::{Arrival, Engine, EngineSpec, Lifecycle, Out};
 use tokmark_perf::{Deployment, Mode, Polynomial, Role};
+
+use crate::golden::read;
 
 struct Golden {
     file: Value,
@@ -29,28 +29,9 @@ struct Seen {
 }
 
 fn golden(name: &str) -> Golden {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/dynamo-1.6.1"));
-    let file: Value =
-        serde_json::from_str(&fs::read_to_string(folder.join(name).with_extension("json")).unwrap()).unwrap();
-    let block = file["job"]["trace_block_size"].as_u64().unwrap() as u32;
-    let rows = fs::read_to_string(folder.join(file["job"]["trace"].as_str().unwrap())).unwrap();
-    let arrivals = rows.lines().zip(0..).map(|(line, id)| arrival(line, id, block)).collect();
-    Golden { file, arrivals }
-}
-
-fn arrival(line: &str, id: u64, block: u32) -> (Micros, Arrival) {
-    let row: Value = serde_json::from_str(line).unwrap();
-    let input = row["input_length"].as_u64().unwrap() as u32;
-    let mut left = input;
-    let segments = row["hash_ids"].as_array().unwrap().iter().map(|id| {
-        let tokens = left.min(block);
-        left -= tokens;
-        Segment { id: id.as_u64().unwrap(), tokens }
-    });
-    let content = Content::Segments(segments.collect());
-    let length = Length::exactly(row["output_length"].as_u64().unwrap() as u32);
-    let at = Micros((row["timestamp"].as_f64().unwrap() * 1e3).round() as i64);
-    (at, Arrival { id: RequestId(id), input: Some(input), content, length, ..Arrival::default() })
+    let (file, arrivals) = read(name);
+    let micros = |nanos: i64| Micros((nanos as f64 / 1e3).round() as i64);
+    Golden { file, arrivals: arrivals.into_iter().map(|(at, arrival)| (micros(at), arrival)).collect() }
 }
 
 impl Golden {

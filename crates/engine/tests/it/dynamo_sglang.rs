@@ -1,14 +1,15 @@
 //! The SGLang twin against Dynamo 1.6.1's offline replay, request by request (see `tests/golden/dynamo-1.6.1/README.md`).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokmark_base::{Content, Micros, Seed, Segment};
+use tokmark_base::{Micros, Seed};
 use tokmark_engine::scheduler::sglang::SchedulePolicy;
-use tokmark_engine::{Arrival, Engine, Length, Lifecycle, Out, RequestId, Sglang, SglangParams, Worker};
+use tokmark_engine::{Arrival, Engine, Lifecycle, Out, RequestId, Sglang, SglangParams, Worker};
 use tokmark_perf::{Polynomial, Step, StepTime, Timing};
+
+use crate::golden::read;
 
 /// Dynamo's polynomial, on a clock of nanoseconds: Dynamo rounds passes to them, and the engine's clock has no unit of its own.
 struct Nanos;
@@ -22,28 +23,6 @@ impl Timing for Nanos {
         let pass = Duration::from_secs_f64(self.step(step).total_ms() / 1e3);
         Micros(pass.as_nanos() as i64)
     }
-}
-
-fn golden(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/dynamo-1.6.1").join(name)
-}
-
-fn arrivals(trace: &str, block: u32) -> Vec<(Micros, Arrival)> {
-    let text = std::fs::read_to_string(golden(trace)).unwrap();
-    let rows = text.lines().enumerate().map(|(index, line)| {
-        let row: Value = serde_json::from_str(line).unwrap();
-        let ids = row["hash_ids"].as_array().unwrap();
-        let content = ids.iter().map(|id| Segment { id: id.as_u64().unwrap(), tokens: block }).collect();
-        let arrival = Arrival {
-            id: RequestId(index as u64),
-            input: row["input_length"].as_u64().map(|n| n as u32),
-            content: Content::Segments(content),
-            length: Length::exactly(row["output_length"].as_u64().unwrap() as u32),
-            ..Arrival::default()
-        };
-        (nanos(&row["timestamp"]), arrival)
-    });
-    rows.collect()
 }
 
 /// What became of a request.
@@ -89,8 +68,10 @@ fn nanos(ms: &Value) -> Micros {
 
 /// Every stamp of every request, to the nanosecond; one more for the sums of floating point that Dynamo keeps time in.
 fn compare(name: &str) {
-    let text = std::fs::read_to_string(golden(name)).unwrap();
-    let golden: Value = serde_json::from_str(&text).unwrap();
+    let (golden, arrivals) = read(name);
+    // The worker's clock counts nanoseconds here.
+    let arrivals: Vec<(Micros, Arrival)> =
+        arrivals.into_iter().map(|(at, arrival)| (Micros(at), arrival)).collect();
     let engine = &golden["engine"]["aggregated"];
     let count = |value: &Value| value.as_u64().unwrap() as u32;
     let params = SglangParams {
@@ -109,8 +90,6 @@ fn compare(name: &str) {
         },
         ..SglangParams::default()
     };
-    let job = &golden["job"];
-    let arrivals = arrivals(job["trace"].as_str().unwrap(), count(&job["trace_block_size"]));
     let seen = simulate(params.clone(), &arrivals, false);
     assert_eq!(seen, simulate(params, &arrivals, true), "{name}: looking ahead changes nothing");
     let rows = golden["requests"].as_array().unwrap();

@@ -5,18 +5,17 @@
 //! a tolerance: stamps agree to the nanosecond. What the whole worker makes of it in microseconds is checked beside it.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokmark_base::{Content, Micros, Seed, Segment};
+use tokmark_base::{Micros, Seed};
 use tokmark_engine::spec::PreemptionMode;
 use tokmark_engine::{
-    Arrival, Engine, Length, Lifecycle, Out, RequestId, Scheduler, TrtLlm, TrtLlmParams, Vllm, VllmParams,
-    Worker,
+    Arrival, Engine, Lifecycle, Out, Scheduler, TrtLlm, TrtLlmParams, Vllm, VllmParams, Worker,
 };
 use tokmark_perf::{Step, StepTime, Timing};
+
+use crate::golden::read;
 
 /// Dynamo's polynomial, fitted on an H200 of theirs (`aisimulate-core` 0.13.0, `engine/timing.rs`).
 #[derive(Clone, Copy)]
@@ -137,10 +136,6 @@ fn play(scheduler: Box<dyn Scheduler>, timing: Polynomial, arrivals: &[(i64, Arr
     seen
 }
 
-fn folder() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/dynamo-1.6.1"))
-}
-
 struct Golden {
     engine: Value,
     requests: Vec<Value>,
@@ -149,33 +144,13 @@ struct Golden {
 }
 
 fn golden(name: &str) -> Golden {
-    let text = fs::read_to_string(folder().join(name).with_extension("json")).unwrap();
-    let file: Value = serde_json::from_str(&text).unwrap();
-    let trace = file["job"]["trace"].as_str().unwrap();
-    let block = file["job"]["trace_block_size"].as_u64().unwrap() as u32;
-    let rows = fs::read_to_string(folder().join(trace)).unwrap();
-    let arrivals = rows.lines().zip(0..).map(|(line, id)| arrival(line, id, block)).collect();
+    let (file, arrivals) = read(name);
     Golden {
         engine: file["engine"]["aggregated"].clone(),
         requests: file["requests"].as_array().unwrap().clone(),
         arrivals,
         workers: file["job"]["workers"].as_u64().unwrap_or(1) as usize,
     }
-}
-
-fn arrival(line: &str, id: u64, block: u32) -> (i64, Arrival) {
-    let row: Value = serde_json::from_str(line).unwrap();
-    let input = row["input_length"].as_u64().unwrap() as u32;
-    let mut left = input;
-    let segments = row["hash_ids"].as_array().unwrap().iter().map(|id| {
-        let tokens = left.min(block);
-        left -= tokens;
-        Segment { id: id.as_u64().unwrap(), tokens }
-    });
-    let content = Content::Segments(segments.collect());
-    let length = Length::exactly(row["output_length"].as_u64().unwrap() as u32);
-    let at = (row["timestamp"].as_f64().unwrap() * 1e6).round() as i64;
-    (at, Arrival { id: RequestId(id), input: Some(input), content, length, ..Arrival::default() })
 }
 
 impl Golden {

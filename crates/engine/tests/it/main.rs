@@ -7,4 +7,5 @@ mod cluster;
 mod dynamo_cluster;
 mod dynamo_sglang;
 mod dynamo_vllm;
+mod golden;
 mod soak;
