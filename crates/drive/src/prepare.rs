@@ -150,6 +150,7 @@ fn prepare(shared: &Shared, round: u64, request: u64) -> Prepared {
     let body = match &planned.prompt {
         Prompt::Text(text) => Body::Text(text),
         Prompt::Messages(messages) => Body::Messages(messages),
+        Prompt::System { .. } | Prompt::Payload(_) => todo!(),
     };
     let body = shared.endpoint.encode(&shared.body, &body, planned.osl);
     let target = &shared.targets[shared.target_of(request)];

@@ -354,7 +354,8 @@ impl Run<'_> {
             {
                 ended = true;
                 self.ended = self.ended.max(event.at);
-                self.pacer.completed(attempt.record.request, now);
+                let well = attempt.record.outcome.is_success();
+                self.pacer.completed(attempt.record.request, now, well);
                 self.sink.record(attempt.record);
             }
         }

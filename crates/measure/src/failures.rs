@@ -56,5 +56,6 @@ pub(crate) fn cut_message(by: Cut) -> &'static str {
     match by {
         Cut::Grace => "still running when the grace period ended",
         Cut::Interrupt => "still running when the run was interrupted",
+        Cut::Plan => "given up by its client, as planned",
     }
 }

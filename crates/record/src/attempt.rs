@@ -18,6 +18,12 @@ pub struct Record {
     /// Index into [`crate::RunHeader::targets`].
     #[serde(default, skip_serializing_if = "is_zero_u16")]
     pub target: u16,
+    /// Its session and turn, where the plan has sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionTurn>,
+    /// Its class: index into [`crate::RunHeader::classes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<u16>,
     /// What the plan asked of this request.
     #[serde(default)]
     pub asked: Asked,
@@ -66,6 +72,9 @@ pub struct Record {
     /// The server's own counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What else the server said of how it served it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerSaid>,
     /// Input length as asked for by `--count-tokens`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Count>,
@@ -115,6 +124,45 @@ pub struct Asked {
     /// Output tokens, if the plan asks for a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub osl: Option<u32>,
+}
+
+/// A request's place in its session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionTurn {
+    /// The session: one number a run.
+    pub id: u64,
+    /// The turn, from 0.
+    pub turn: u32,
+    /// Turns the session has.
+    pub of: u32,
+}
+
+/// What a server says of its own work on a request, beside tokens: each figure only where its reply has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSaid {
+    /// Time in the server's queue, µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_us: Option<Micros>,
+    /// Time of its prefill, µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefill_us: Option<Micros>,
+    /// Time to its first token by the server's clock, µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_us: Option<Micros>,
+    /// Time in the server in all, µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_us: Option<Micros>,
+    /// Tokens proposed by speculative decoding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drafted: Option<u32>,
+    /// Of these, tokens accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<u32>,
+    /// Prompt tokens found in the cache, where the router says so and usage does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<u32>,
 }
 
 /// Stamps of opening a connection.
@@ -215,6 +263,8 @@ pub enum Cut {
     Grace,
     /// Ctrl-C.
     Interrupt,
+    /// The plan has its client go away: no failure of anybody.
+    Plan,
 }
 
 /// Every way an attempt can fail. The docs and the error table use exactly these words.

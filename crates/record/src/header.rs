@@ -28,6 +28,9 @@ pub struct RunHeader {
     pub origins: Value,
     /// Where requests go; [`crate::Record::target`] indexes it.
     pub targets: Vec<Target>,
+    /// Names of the workload's classes; [`crate::Record::class`] indexes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
     /// What was measured against: true if the engine behind the targets is simulated by tokmark.
     pub simulated: bool,
     /// Whether it was played in virtual time: no request was sent, no clock was read.

@@ -40,10 +40,14 @@ pub fn facts_of(load: &Load) -> RunFacts {
         load: match load.arrival {
             Arrival::Closed(_) => LoadKind::Closed,
             Arrival::Burst(_) => LoadKind::Burst,
-            Arrival::Constant(_) | Arrival::Gamma(_) | Arrival::Poisson(_) => LoadKind::Open,
+            Arrival::Constant(_)
+            | Arrival::Gamma(_)
+            | Arrival::Poisson(_)
+            | Arrival::Trace(_)
+            | Arrival::Users(_) => LoadKind::Open,
         },
         planned: load.requests.filter(|_| load.duration.is_none()),
-        asked_rate_per_s: load.arrival.process().mean_rate(),
+        asked_rate_per_s: load.mean_rate(),
         asked_concurrency: load.arrival.concurrency().or(load.cap).map(u64::from),
         ramp_us: (load.ramp.0 > 0).then_some(load.ramp),
         warmup_auto: load.warmup_auto,

@@ -11,20 +11,24 @@
 //! in `source/` and its line in [`Plan::new`].
 
 pub mod arrival;
+pub mod course;
 pub mod load;
 pub mod pacer;
 pub mod plan;
 pub mod quantity;
+pub mod rate;
 pub mod schedule;
 pub mod shape;
 pub mod source;
 pub mod spec;
 
 pub use arrival::{Arrival, ArrivalKind};
+pub use course::{Address, Course, Independent, Numbering};
 pub use load::{Load, LoadError, LoadSpec, Phased};
 pub use pacer::{Next, Pacer, Release, Unsent};
-pub use plan::{Plan, PlannedRequest, Prompt, Requests, Shape};
+pub use plan::{Class, Place, Plan, PlannedRequest, Prompt, Requests, Shape};
 pub use quantity::{Count, Duration, Extent, QuantityError, Warmup};
+pub use rate::Rate;
 pub use schedule::{Realised, Schedule, Start};
 pub use source::{Jsonl, JsonlError};
 pub use spec::{PrefixSpec, WorkloadError, WorkloadSpec};

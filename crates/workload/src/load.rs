@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokmark_base::Micros;
 
-use crate::arrival::{Arrival, ArrivalKind, Burst, Closed, Constant, Gamma, Poisson};
+use crate::arrival::{Arrival, ArrivalKind, Burst, Closed, Constant, Gamma, Poisson, Trace, Users};
 use crate::quantity::{Count, Duration, Extent, Warmup};
+use crate::rate::{Ramp, Rate, Steady};
 
 /// Streams of a closed loop if nothing is asked.
 pub const DEFAULT_CONCURRENCY: u32 = 8;
@@ -33,8 +34,28 @@ pub struct LoadSpec {
     pub requests: Option<Count>,
     /// Length of the measured part.
     pub duration: Option<Duration>,
-    /// Linear ramp at the start of the run: concurrency 1 → target, or rate 0 → target.
+    /// Sessions to start, where the workload has sessions. Unset: as many as the requests need.
+    pub sessions: Option<u64>,
+    /// Ramp at the start of the run: concurrency 1 → target, or rate 0 (or `ramp_from`) → target.
     pub ramp: Option<Duration>,
+    /// Open loop: how the rate rises along the ramp; unset: linear.
+    pub ramp_shape: Option<RampShape>,
+    /// Open loop: the rate at the beginning of the ramp, starts a second; unset: 0. An exponential ramp needs one.
+    #[schemars(range(min = 0))]
+    pub ramp_from: Option<f64>,
+    /// Open loop: a rate that goes up and down as a sine does.
+    pub wave: WaveSpec,
+    /// Open loop: starts come in a part of each cycle only; `rate` stays the mean over whole cycles.
+    pub on_off: OnOffSpec,
+    /// Open loop: a rate that goes along lines from point to point, `[[seconds, rate], …]`, or a JSON file of such points.
+    pub series: Option<SeriesSpec>,
+    /// Parts of one run, one after another, each with a rate or a concurrency and how long it lasts.
+    pub stages: Vec<StageSpec>,
+    /// With `rate`: so many users, each served one turn at a time; a user's turns are wanted `users / rate` seconds apart.
+    #[schemars(range(min = 1))]
+    pub users: Option<u32>,
+    /// With `arrival: trace`: how the trace's own times become the run's.
+    pub replay: ReplaySpec,
     /// A phase before the measured one: requests (`100`, `2x`), a time (`30s`), or `auto`: no phase, the measuring side finds
     /// the steady part.
     pub warmup: Option<Warmup>,
@@ -59,7 +80,16 @@ impl Default for LoadSpec {
             burst: false,
             requests: None,
             duration: None,
+            sessions: None,
             ramp: None,
+            ramp_shape: None,
+            ramp_from: None,
+            wave: WaveSpec::default(),
+            on_off: OnOffSpec::default(),
+            series: None,
+            stages: Vec::new(),
+            users: None,
+            replay: ReplaySpec::default(),
             warmup: None,
             cooldown: None,
             grace: Duration(Micros(30_000_000)),
@@ -68,16 +98,93 @@ impl Default for LoadSpec {
     }
 }
 
+/// How a ramp rises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RampShape {
+    /// By equal differences.
+    #[default]
+    Linear,
+    /// By equal ratios.
+    Exponential,
+}
+
+/// `load.wave`: rate(t) = (min + max)/2 − (max − min)/2 · cos(2πt/period), which begins at the least.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WaveSpec {
+    /// The least rate, starts a second.
+    #[schemars(range(min = 0))]
+    pub min: Option<f64>,
+    /// The greatest rate, starts a second.
+    #[schemars(range(min = 0))]
+    pub max: Option<f64>,
+    /// Length of one wave.
+    pub period: Option<Duration>,
+}
+
+/// `load.on_off`: starts for `on`, none for `off`, and again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OnOffSpec {
+    /// How long starts come.
+    pub on: Option<Duration>,
+    /// How long none come.
+    pub off: Option<Duration>,
+}
+
+/// `load.series`: points, or the file that has them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SeriesSpec {
+    /// `[seconds, starts a second]`, in the order of time.
+    Points(Vec<[f64; 2]>),
+    /// A JSON file with such a list. Whoever resolves a spec reads it and puts the points in its place.
+    File(String),
+}
+
+/// One of `load.stages`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StageSpec {
+    /// Open loop: starts a second during this stage.
+    #[schemars(range(min = 0))]
+    pub rate: Option<f64>,
+    /// Closed loop: streams during this stage.
+    #[schemars(range(min = 1))]
+    pub concurrency: Option<u32>,
+    /// How long it lasts.
+    pub duration: Option<Duration>,
+}
+
+/// `load.replay`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReplaySpec {
+    /// Times pass this many times as fast; unset: 1. At 2 every gap is half as long.
+    #[schemars(range(min = 0))]
+    pub speed: Option<f64>,
+    /// A gap between two starts that is longer than this, in the trace's own time, is cut to it.
+    pub idle_cap: Option<Duration>,
+}
+
 /// A load without contradictions: what [`crate::Pacer`] and [`crate::Schedule`] take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Load {
     /// How requests arrive.
     pub arrival: Arrival,
-    /// The measured part ends with this many starts. At least one of `requests` and `duration` is set.
+    /// How the mean rate of starts goes over time; `None` where starts follow no rate (closed loop, burst, trace).
+    pub rate: Option<Rate>,
+    /// Closed loop: how the number of streams goes over time.
+    pub streams: Streams,
+    /// The measured part ends with this many starts. At least one of `requests`, `sessions` and `duration` is set, but for a
+    /// trace, which ends by itself, and stages.
     pub requests: Option<u64>,
+    /// The measured part ends with this many sessions.
+    pub sessions: Option<u64>,
     /// The measured part ends this long after it began.
     pub duration: Option<Micros>,
-    /// Length of the linear ramp; zero: none.
+    /// Length of the ramp; zero: none.
     pub ramp: Micros,
     /// Phase before the measured one.
     pub warmup: Option<Phased>,
@@ -165,7 +272,11 @@ impl LoadSpec {
         };
         let mut requests = self.requests.map(|n| count("load.requests", n)).transpose()?;
         // A burst lasts no time, so a duration alone would not end it.
-        if requests.is_none() && (self.duration.is_none() || self.burst) {
+        let ends_otherwise = self.duration.is_some()
+            || self.sessions.is_some()
+            || !self.stages.is_empty()
+            || self.arrival == Some(ArrivalKind::Trace);
+        if requests.is_none() && (!ends_otherwise || self.burst) {
             requests = Some(DEFAULT_REQUESTS);
         }
         let warmup = match self.warmup {
@@ -173,8 +284,14 @@ impl LoadSpec {
             Some(Warmup::Auto) | None => None,
         };
         Ok(Load {
+            rate: self.rate(),
+            streams: Streams {
+                most: arrival.concurrency().unwrap_or(0),
+                ramp: self.ramp.map_or(Micros::ZERO, |d| d.0),
+            },
             arrival,
             requests,
+            sessions: self.sessions,
             duration: self.duration.map(|d| d.0),
             ramp: self.ramp.map_or(Micros::ZERO, |d| d.0),
             warmup: warmup.filter(|extent| *extent != Phased::For(Micros::ZERO)),
@@ -193,15 +310,34 @@ impl LoadSpec {
         if self.burst {
             return Arrival::Burst(Burst);
         }
-        let Some(rate) = self.rate else {
+        if self.arrival == Some(ArrivalKind::Trace) {
+            let ReplaySpec { speed, idle_cap } = &self.replay;
+            return Arrival::Trace(Trace { speed: speed.unwrap_or(1.0), idle_cap: idle_cap.map(|d| d.0) });
+        }
+        if let Some(users) = self.users {
+            return Arrival::Users(Users { users });
+        }
+        if self.rate.is_none() {
             let concurrency = self.concurrency.unwrap_or(DEFAULT_CONCURRENCY);
             return Arrival::Closed(Closed { concurrency });
-        };
-        match self.arrival.unwrap_or_default() {
-            ArrivalKind::Poisson => Arrival::Poisson(Poisson { rate }),
-            ArrivalKind::Constant => Arrival::Constant(Constant { rate }),
-            ArrivalKind::Gamma => Arrival::Gamma(Gamma { rate, burstiness: self.burstiness.unwrap_or(1.0) }),
         }
+        match self.arrival.unwrap_or_default() {
+            ArrivalKind::Constant => Arrival::Constant(Constant),
+            ArrivalKind::Gamma => Arrival::Gamma(Gamma { burstiness: self.burstiness.unwrap_or(1.0) }),
+            ArrivalKind::Poisson | ArrivalKind::Trace => Arrival::Poisson(Poisson),
+        }
+    }
+
+    fn rate(&self) -> Option<Rate> {
+        let rate = self.rate?;
+        Some(match self.ramp {
+            Some(length) if length.0 > Micros::ZERO => Rate::Ramp(Ramp {
+                from: self.ramp_from.unwrap_or(0.0),
+                to: rate,
+                length: length.0.as_secs_f64(),
+            }),
+            _ => Rate::Steady(Steady { rate }),
+        })
     }
 
     fn check_ranges(&self) -> Result<(), LoadError> {
@@ -289,7 +425,7 @@ impl LoadSpec {
         let open = self.rate.is_some() || self.burst;
         let missing = [
             (
-                self.arrival.is_some() && self.rate.is_none(),
+                self.arrival.is_some_and(|law| law != ArrivalKind::Trace) && self.rate.is_none(),
                 "load.arrival",
                 "load.rate",
                 "give the mean starts a second (--rate)",
@@ -318,15 +454,43 @@ impl Load {
     /// In words: `Poisson, 12 req/s, at most 64 in flight`.
     pub fn describe(&self) -> String {
         let arrival = self.arrival.process().describe();
+        let arrival = match &self.rate {
+            Some(rate) => format!("{arrival}, {}", rate.shape().describe()),
+            None => arrival,
+        };
         match self.cap {
             Some(cap) => format!("{arrival}, at most {cap} in flight"),
             None => arrival,
         }
     }
 
+    /// Mean starts a second over the long run; `None` where no rate is asked.
+    pub fn mean_rate(&self) -> Option<f64> {
+        self.rate.as_ref().map(|rate| rate.shape().mean())
+    }
+
+    /// Coefficient of variation of the gaps between starts, in the limit of a rate that changes slowly against them; `None` where
+    /// there are no gaps to speak of.
+    pub fn gap_cv(&self) -> Option<f64> {
+        let law = self.arrival.process().gap_cv()?;
+        let rate = self.rate.as_ref()?.shape();
+        Some(libm::sqrt((1.0 + law * law) * rate.mean() * rate.mean_inverse() - 1.0))
+    }
+
+    /// Everything that decides when starts are wanted, part of the plan's digest.
+    pub fn canonical(&self) -> String {
+        let rate = self.rate.as_ref().map_or_else(|| "none".to_owned(), |rate| rate.shape().canonical());
+        format!("{} / {rate} / {}", self.arrival.process().canonical(), self.streams.canonical())
+    }
+
     /// Whether starts are wanted at times of their own (everything but a closed loop).
     pub fn is_open(&self) -> bool {
         self.arrival.concurrency().is_none()
+    }
+
+    /// Whether all starts can be told before the run: an open loop whose starts do not wait for each other, as those of users do.
+    pub fn has_schedule(&self) -> bool {
+        self.is_open() && !matches!(self.arrival, Arrival::Users(_))
     }
 
     /// The most attempts in flight at once over all lanes; `None` if nothing but the service bounds them. Says how many file
@@ -350,6 +514,21 @@ impl Load {
             Some(Phased::For(_)) => None,
         };
         Some(phase(self.warmup)?.saturating_add(self.requests?).saturating_add(phase(self.cooldown)?))
+    }
+}
+
+/// How many streams a closed loop has open, over time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Streams {
+    /// All of them.
+    pub most: u32,
+    /// They open one after another over this time: stream j of C at ramp · j / (C − 1).
+    pub ramp: Micros,
+}
+
+impl Streams {
+    fn canonical(&self) -> String {
+        format!("streams={} ramp_us={}", self.most, self.ramp.0)
     }
 }
 

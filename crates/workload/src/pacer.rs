@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use tokmark_base::{Micros, Phase, Seed};
 
 use crate::arrival::Arrival;
+use crate::course::{Course, Independent};
 use crate::load::Load;
 use crate::schedule::Schedule;
 
@@ -23,10 +24,12 @@ mod closed;
 mod forecast;
 mod open;
 mod share;
+mod turns;
 
 use closed::ClosedLane;
 use open::OpenLane;
 use share::Share;
+use turns::Turns;
 
 /// What the pacer says when asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,26 +75,44 @@ enum Lane {
 }
 
 impl Pacer {
-    /// Lane `lane` of `lanes`, on its own: the time of its cool-down counts from the end of its own measured part. A run of
-    /// several lanes takes [`Pacer::lanes`].
+    /// Lane `lane` of `lanes` for independent requests, on its own: the time of its cool-down counts from the end of its own
+    /// measured part. A run of several lanes takes [`Pacer::lanes`].
     pub fn new(load: &Load, seed: Seed, lane: u32, lanes: u32) -> Self {
-        Self::lane(load, seed, lane, lanes, &Arc::new(Issued::of(1)))
+        let course: Arc<dyn Course> = Arc::new(Independent);
+        Self::lane(load, seed, lane, lanes, &Arc::new(Issued::of(1)), &course)
     }
 
-    /// All lanes of a run. Their cool-downs keep the load on until all are over.
-    pub fn lanes(load: &Load, seed: Seed, lanes: u32) -> Vec<Self> {
+    /// All lanes of a run whose requests follow each other as `course` says. Their cool-downs keep the load on until all are over.
+    pub fn lanes(load: &Load, seed: Seed, lanes: u32, course: &Arc<dyn Course>) -> Vec<Self> {
         let lanes = lanes.max(1);
         let issued = Arc::new(Issued::of(lanes));
-        (0..lanes).map(|lane| Self::lane(load, seed, lane, lanes, &issued)).collect()
+        (0..lanes).map(|lane| Self::lane(load, seed, lane, lanes, &issued, course)).collect()
     }
 
-    fn lane(load: &Load, seed: Seed, lane: u32, lanes: u32, issued: &Arc<Issued>) -> Self {
+    /// The one lane of a run in one thread.
+    pub fn alone(load: &Load, seed: Seed, course: &Arc<dyn Course>) -> Self {
+        Self::lane(load, seed, 0, 1, &Arc::new(Issued::of(1)), course)
+    }
+
+    fn lane(
+        load: &Load,
+        seed: Seed,
+        lane: u32,
+        lanes: u32,
+        issued: &Arc<Issued>,
+        course: &Arc<dyn Course>,
+    ) -> Self {
         // Slots decide who owns what, so that a lane with more slots gets more requests and all end together.
         let slots = load.arrival.concurrency().or(load.cap);
         let share = Share::new(lane, lanes, slots);
-        let lane = match Schedule::new(load, seed) {
-            Some(schedule) => Lane::Open(Box::new(OpenLane::new(load, schedule, share))),
-            None => Lane::Closed(Box::new(ClosedLane::new(load, share, Arc::clone(issued)))),
+        let lane = match Schedule::new(load, seed, course) {
+            Some(schedule) => {
+                let turns = Turns::new(load, share, Arc::clone(course));
+                Lane::Open(Box::new(OpenLane::new(load, schedule, share, turns)))
+            }
+            None => {
+                Lane::Closed(Box::new(ClosedLane::new(load, share, Arc::clone(issued), Arc::clone(course))))
+            }
         };
         let at_once = matches!(load.arrival, Arrival::Burst(_));
         Self { lane, at_once, stopped: false }
@@ -108,13 +129,19 @@ impl Pacer {
         }
     }
 
-    /// An attempt ended (however it ended).
-    pub fn completed(&mut self, request: u64, now: Micros) {
-        // The time is for arrivals that follow the end of another attempt; none of today's does.
-        let _ = now;
+    /// An attempt ended, well or not. After a failure a session that says again what was answered cannot go on.
+    pub fn completed(&mut self, request: u64, now: Micros, well: bool) {
         match &mut self.lane {
-            Lane::Closed(lane) => lane.completed(request),
-            Lane::Open(lane) => lane.completed(request),
+            Lane::Closed(lane) => lane.completed(request, now, well),
+            Lane::Open(lane) => lane.completed(request, now, well),
+        }
+    }
+
+    /// Sessions that ended before their last turn because a turn had failed.
+    pub fn broken_sessions(&self) -> u64 {
+        match &self.lane {
+            Lane::Closed(lane) => lane.turns().broken(),
+            Lane::Open(lane) => lane.turns().broken(),
         }
     }
 
@@ -153,8 +180,8 @@ impl Pacer {
         }
     }
 
-    /// Plan indices this lane will release, in order: the n-th release of this lane is request `nth_request(n)`; `None` past the
-    /// last. Lets a driver prepare bodies ahead.
+    /// Plan indices this lane will release, in order, later turns of sessions left out: the n-th of them is request
+    /// `nth_request(n)`; `None` past the last. Lets a driver prepare bodies ahead.
     ///
     /// It is a forecast: where a phase ends by time or by a completion, what comes after it is known only once it has ended.
     /// So a driver checks [`Release::request`] against what it has prepared.

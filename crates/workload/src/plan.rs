@@ -1,36 +1,57 @@
 //! The plan: every request, as a pure function of its index.
-//!
-//! Indices below 2⁴⁰ are measured requests. Warm-up and cool-down have ranges of their own, so that measured request `i` says
-//! the same whether or not there is a warm-up, and is not one the service has just been warmed with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use tokmark_base::content::segment_id;
 use tokmark_base::digest::Digest;
-use tokmark_base::{Content, Lexicon, Phase, Seed};
+use tokmark_base::{Content, Lexicon, Micros, Phase, Seed};
 
+use crate::course::{Address, Course, Numbering};
 use crate::load::Load;
+use crate::shape::{Cancel, Classes};
 use crate::source::{Jsonl, Source, Synthetic};
 use crate::spec::{WorkloadError, WorkloadSpec};
 
 /// Version of everything that turns a spec and a seed into bytes and starts. Raised whenever the same spec and seed would give
 /// others.
-pub const GENERATOR_VERSION: u32 = 1;
-
-/// Width of a phase's range of indices.
-const RANGE: u64 = 1 << 40;
+pub const GENERATOR_VERSION: u32 = 2;
 
 /// One planned request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlannedRequest {
     /// Its index in the plan.
     pub index: u64,
-    /// Input tokens under the chosen tokenizer, if known exactly.
+    /// Input tokens of its own words under the chosen tokenizer, if known exactly; what it says of earlier turns comes on top.
     pub isl: Option<u32>,
     /// Output tokens to ask for, if a number is asked.
     pub osl: Option<u32>,
     /// What is said.
     pub prompt: Prompt,
+    /// The slot: what was said and answered in the turns before goes in front of the prompt.
+    pub history: bool,
+    /// Its session and place in it, where the plan has sessions.
+    pub session: Option<Place>,
+    /// Its class, an index into [`Requests::classes`].
+    pub class: Option<u16>,
+    /// Priority of its own, beside that of its class.
+    pub priority: Option<i32>,
+    /// Its client goes away so long after it was sent.
+    pub cancel_after: Option<Micros>,
+    /// Further keys of its body.
+    pub extra: Option<Map<String, Value>>,
+}
+
+/// A request's place in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The session: one number a run, warm-up and cool-down included.
+    pub session: u64,
+    /// The turn, from 0.
+    pub turn: u32,
+    /// Turns of the session.
+    pub turns: u32,
 }
 
 /// The words of a request.
@@ -38,8 +59,40 @@ pub struct PlannedRequest {
 pub enum Prompt {
     /// Text: the prompt of a completion, the one user message of a chat.
     Text(String),
+    /// A system prompt and a text. A completion has them one behind the other.
+    System {
+        /// What all say.
+        system: String,
+        /// What this one says.
+        text: String,
+    },
     /// Ready-made chat messages, as given in a file.
-    Messages(Vec<serde_json::Value>),
+    Messages(Vec<Value>),
+    /// A whole request body, sent as it is.
+    Payload(Value),
+}
+
+impl Default for Prompt {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+/// A kind of request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// The model to ask for, if it is not the target's.
+    pub model: Option<String>,
+    /// The model is an adapter.
+    pub adapter: bool,
+    /// Priority.
+    pub priority: Option<i32>,
+    /// Request headers.
+    pub headers: BTreeMap<String, String>,
+    /// Further keys of the body.
+    pub extra: Map<String, Value>,
 }
 
 /// Anything that can say what request `index` is. `Plan` is the one of real runs.
@@ -49,43 +102,65 @@ pub trait Requests: Send + Sync {
 
     /// The same request without its words: what a simulation needs. Nothing is said to be shared unless a source knows it.
     fn shape(&self, index: u64) -> Shape {
-        let PlannedRequest { isl, osl, .. } = self.request(index);
-        Shape { isl, osl, content: Content::of(segment_id("request", index), isl.unwrap_or(0)) }
+        let request = self.request(index);
+        let content = Content::of(segment_id("request", index), request.isl.unwrap_or(0));
+        Shape::of(&request, content)
+    }
+
+    /// How indices are made.
+    fn numbering(&self) -> Numbering {
+        Numbering::Single
+    }
+
+    /// The kinds of requests there are.
+    fn classes(&self) -> &[Class] {
+        &[]
     }
 }
 
 /// A request's lengths, and which tokens it shares with others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// Input tokens, if known exactly.
+    /// Input tokens of its own words, if known exactly.
     pub isl: Option<u32>,
     /// Output tokens to ask for, if a number is asked.
     pub osl: Option<u32>,
-    /// Which tokens the prompt is made of.
+    /// Which tokens its own words are made of.
     pub content: Content,
+    /// What was said and answered in the turns before goes in front.
+    pub history: bool,
+    /// Its session and place in it.
+    pub session: Option<Place>,
+    /// Its class.
+    pub class: Option<u16>,
+    /// Priority of its own.
+    pub priority: Option<i32>,
+    /// Its client goes away so long after it was sent.
+    pub cancel_after: Option<Micros>,
 }
 
-/// The index of request `n` of a phase.
-pub const fn index_of(phase: Phase, n: u64) -> u64 {
-    match phase {
-        Phase::Profiling => n,
-        Phase::Warmup => RANGE + n,
-        Phase::Cooldown => 2 * RANGE + n,
-    }
-}
-
-/// The phase an index belongs to, and its number within that phase.
-pub const fn phase_of(index: u64) -> (Phase, u64) {
-    match index / RANGE {
-        0 => (Phase::Profiling, index),
-        1 => (Phase::Warmup, index - RANGE),
-        _ => (Phase::Cooldown, index - 2 * RANGE),
+impl Shape {
+    /// The shape of `request`, whose own words are `content`.
+    pub fn of(request: &PlannedRequest, content: Content) -> Self {
+        Self {
+            isl: request.isl,
+            osl: request.osl,
+            content,
+            history: request.history,
+            session: request.session,
+            class: request.class,
+            priority: request.priority,
+            cancel_after: request.cancel_after,
+        }
     }
 }
 
 /// The plan of a real run.
 pub struct Plan {
     source: Box<dyn Source>,
+    classes: Classes,
+    cancel: Cancel,
+    offset: u64,
     seed: Seed,
 }
 
@@ -104,7 +179,19 @@ impl Plan {
             (None, None) => Box::new(Synthetic::new(spec, seed, lexicon)?),
             _ => return Err(WorkloadError::Source),
         };
-        Ok(Self { source, seed })
+        Ok(Self {
+            source,
+            classes: Classes::new(&spec.classes, seed)?,
+            cancel: Cancel::new(&spec.cancel, seed),
+            offset: spec.offset,
+            seed,
+        })
+    }
+
+    /// The same from item `offset` on: what a later point of a sweep says that is to repeat nothing.
+    #[must_use]
+    pub fn from_item(self, offset: u64) -> Self {
+        Self { offset, ..self }
     }
 
     /// The seed.
@@ -112,7 +199,12 @@ impl Plan {
         self.seed
     }
 
-    /// Distinct requests there are; `None`: every one is new.
+    /// Whether the source has times of its own.
+    pub fn is_timed(&self) -> bool {
+        self.source.is_timed()
+    }
+
+    /// Distinct items there are; `None`: every one is new.
     pub fn distinct(&self) -> Option<u64> {
         self.source.distinct()
     }
@@ -128,39 +220,121 @@ impl Plan {
         for (key, value) in self.source.canonical() {
             digest = digest.part(key).part(value);
         }
-        digest
-            .part("arrival")
-            .part(load.arrival.process().canonical())
-            .part("ramp_us")
-            .part(load.ramp.0.to_le_bytes())
-            .hex()
+        for (key, value) in self.classes.canonical().into_iter().chain(self.cancel.canonical()) {
+            digest = digest.part(key).part(value);
+        }
+        digest = digest.part("offset").part(self.offset.to_le_bytes());
+        digest.part("load").part(load.canonical()).hex()
+    }
+
+    /// What `index` stands for, and the source's item for it.
+    fn locate(&self, index: u64) -> (Address, u64) {
+        let address = Requests::numbering(self).address(index);
+        let item = match (self.source.distinct(), address.phase) {
+            (Some(len), phase) => wrapped(phase, address.item, self.offset, len),
+            (None, Phase::Profiling) => address.item + self.offset,
+            // Ranges of their own, so that they say nothing a measured request says.
+            (None, phase) => Numbering::Single.index(phase, address.item + self.offset, 0),
+        };
+        (address, item)
+    }
+
+    fn request_of(&self, index: u64) -> (PlannedRequest, u64) {
+        let (address, item) = self.locate(index);
+        let session = self.source.has_turns().then(|| Place {
+            session: Numbering::Single.index(address.phase, address.item, 0),
+            turn: address.turn,
+            turns: self.source.turns(item),
+        });
+        let request = PlannedRequest {
+            index,
+            history: address.turn > 0 && self.source.keeps_history(),
+            session,
+            class: self.classes.of(item),
+            cancel_after: self.cancel.of(index),
+            ..PlannedRequest::default()
+        };
+        (request, item)
     }
 }
 
 impl Requests for Plan {
     fn request(&self, index: u64) -> PlannedRequest {
-        let item = self.source.distinct().map_or(index, |len| wrapped(index, len));
-        PlannedRequest { index, ..self.source.item(item) }
+        let (request, item) = self.request_of(index);
+        let turn = self.source.turn(item, request.session.map_or(0, |place| place.turn));
+        PlannedRequest {
+            isl: turn.isl,
+            osl: turn.osl,
+            prompt: turn.prompt,
+            extra: turn.extra,
+            priority: turn.priority,
+            ..request
+        }
     }
 
     fn shape(&self, index: u64) -> Shape {
-        self.source.shape(self.source.distinct().map_or(index, |len| wrapped(index, len)))
+        let (request, item) = self.request_of(index);
+        let outline = self.source.outline(item, request.session.map_or(0, |place| place.turn));
+        Shape { isl: outline.isl, osl: outline.osl, ..Shape::of(&request, outline.content) }
+    }
+
+    fn numbering(&self) -> Numbering {
+        if self.source.has_turns() { Numbering::Turns } else { Numbering::Single }
+    }
+
+    fn classes(&self) -> &[Class] {
+        self.classes.list()
     }
 }
 
-/// Which of `len` items index `index` is: measured requests take them in order and start again; a warm-up takes them from the end
-/// backwards, so that as long as there are enough, no measured request has been seen by the service before.
-fn wrapped(index: u64, len: u64) -> u64 {
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan").field("seed", &self.seed).finish_non_exhaustive()
+    }
+}
+
+impl Course for Plan {
+    fn numbering(&self) -> Numbering {
+        Requests::numbering(self)
+    }
+
+    fn turns(&self, request: u64) -> u32 {
+        self.source.turns(self.locate(request).1)
+    }
+
+    fn delay(&self, request: u64) -> Micros {
+        let (address, item) = self.locate(request);
+        self.source.delay(item, address.turn)
+    }
+
+    fn at(&self, request: u64) -> Option<Micros> {
+        let (address, item) = self.locate(request);
+        self.source.at(item, address.turn)
+    }
+
+    fn timed_items(&self) -> Option<u64> {
+        if self.source.is_timed() { self.source.distinct() } else { None }
+    }
+
+    fn keeps_history(&self) -> bool {
+        self.source.keeps_history()
+    }
+}
+
+/// Which of `len` items item `n` of a phase is: measured ones take them in order, from `offset` on, and start again; a warm-up takes
+/// them from the end backwards, so that as long as there are enough, no measured request has been seen by the service before.
+fn wrapped(phase: Phase, n: u64, offset: u64, len: u64) -> u64 {
     let len = len.max(1);
-    match phase_of(index) {
-        (Phase::Warmup, n) => len - 1 - n % len,
-        (_, n) => n % len,
+    match phase {
+        Phase::Warmup => len - 1 - n % len,
+        Phase::Profiling | Phase::Cooldown => (n + offset) % len,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::course::index_of;
     use crate::load::LoadSpec;
     use crate::source::synthetic::tests::Letters;
 
@@ -170,15 +344,6 @@ mod tests {
 
     fn load(json: &str) -> Load {
         serde_json::from_str::<LoadSpec>(json).unwrap().resolve().unwrap()
-    }
-
-    #[test]
-    fn indices_tell_their_phase() {
-        for phase in [Phase::Warmup, Phase::Profiling, Phase::Cooldown] {
-            for n in [0, 1, RANGE - 1] {
-                assert_eq!(phase_of(index_of(phase, n)), (phase, n));
-            }
-        }
     }
 
     #[test]
@@ -233,7 +398,7 @@ mod tests {
             WorkloadSpec { osl: Some(1), ..spec.clone() },
             WorkloadSpec { entries: Some(512), ..spec.clone() },
             WorkloadSpec { seed: 43, ..spec.clone() },
-            WorkloadSpec { prefix: crate::spec::PrefixSpec { length: 1, pool: 1 }, ..spec },
+            WorkloadSpec { prefix: crate::spec::PrefixSpec { length: 1, ..Default::default() }, ..spec },
         ] {
             assert!(seen.insert(plan(&other).digest(&load("{}"))), "{other:?}");
         }

@@ -1,34 +1,37 @@
 //! The schedule of an open loop: every start of the run, in order, with its phase and time. Pure: it knows nothing of lanes,
 //! caps or what the service does.
 //!
-//! An arrival gives positions with a mean of one start a unit; this file turns position s into time. At a steady rate λ that is
-//! s/λ. Under a linear ramp of length R the rate at time t is λ·t/R, so λt²/2R starts lie before t, and
-//! t = √(2sR/λ) up to s = λR/2, then s/λ + R/2.
+//! An arrival gives positions with a mean of one start a unit, a rate turns position into time. A trace has its times, and needs
+//! neither.
 //!
 //! Every phase draws its gaps from a stream of its own, from where the last one ended, so that the measured starts do not depend
 //! on how many starts a warm-up had.
 
+use std::sync::Arc;
+
 use tokmark_base::{Micros, Phase, Seed, Stream};
 
 use crate::arrival::Arrival;
+use crate::arrival::trace::Clockwork;
+use crate::course::{Course, Numbering};
 use crate::load::{Load, Phased};
-use crate::plan::index_of;
+use crate::rate::Rate;
 
 /// One start of an open loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     /// Part of the run.
     pub phase: Phase,
-    /// Number within its phase.
+    /// The item that starts: number within its phase.
     pub n: u64,
     /// When it is wanted.
     pub at: Micros,
 }
 
 impl Start {
-    /// Its index in the plan.
-    pub const fn request(&self) -> u64 {
-        index_of(self.phase, self.n)
+    /// Index in the plan of the item's (first) request.
+    pub const fn request(&self, numbering: Numbering) -> u64 {
+        numbering.index(self.phase, self.n, 0)
     }
 }
 
@@ -36,7 +39,9 @@ impl Start {
 #[derive(Clone, Debug)]
 pub struct Schedule {
     arrival: Arrival,
-    ramp: f64,
+    rate: Option<Rate>,
+    course: Arc<dyn Course>,
+    clockwork: Clockwork,
     seed: Seed,
     phases: Vec<Part>,
     current: usize,
@@ -86,19 +91,26 @@ impl Realised {
 }
 
 impl Schedule {
-    /// The starts of `load`; `None` in a closed loop, which has none.
-    pub fn new(load: &Load, seed: Seed) -> Option<Self> {
-        if !load.is_open() {
+    /// The starts of `load`; `None` in a closed loop and with users, which have none.
+    pub fn new(load: &Load, seed: Seed, course: &Arc<dyn Course>) -> Option<Self> {
+        if !load.has_schedule() {
             return None;
         }
-        let measured = Part { phase: Phase::Profiling, starts: load.requests, length: load.duration };
+        // A session's first turn is one of several requests: how many sessions that many requests are, only the run can tell.
+        let starts = match course.numbering() {
+            Numbering::Single => [load.requests, load.sessions].into_iter().flatten().min(),
+            Numbering::Turns => load.sessions,
+        };
+        let measured = Part { phase: Phase::Profiling, starts, length: load.duration };
         let before = load.warmup.map(|extent| Part::of(Phase::Warmup, extent));
         let after = load.cooldown.map(|extent| Part::of(Phase::Cooldown, extent));
         let phases: Vec<Part> = before.into_iter().chain([measured]).chain(after).collect();
         let gaps = gaps(seed, phases[0].phase);
         Some(Self {
             arrival: load.arrival,
-            ramp: load.ramp.as_secs_f64(),
+            rate: load.rate.clone(),
+            course: Arc::clone(course),
+            clockwork: Clockwork::default(),
             seed,
             phases,
             current: 0,
@@ -110,8 +122,8 @@ impl Schedule {
     }
 
     /// The measured starts as drawn; `None` in a closed loop.
-    pub fn realised(load: &Load, seed: Seed) -> Option<Realised> {
-        let mut schedule = Self::new(&Load { cooldown: None, ..load.clone() }, seed)?;
+    pub fn realised(load: &Load, seed: Seed, course: &Arc<dyn Course>) -> Option<Realised> {
+        let mut schedule = Self::new(&Load { cooldown: None, ..load.clone() }, seed, course)?;
         let (mut starts, mut from) = (0, None);
         while let Some(start) = schedule.next() {
             if start.phase == Phase::Profiling {
@@ -131,31 +143,39 @@ impl Schedule {
         Some((part.phase, self.began + part.length?))
     }
 
-    /// Time of a position.
-    fn time(&self, position: f64) -> Micros {
+    /// Time of a position; `None` if it is never reached.
+    fn time(&self, position: f64) -> Option<Micros> {
         // Without a rate everything is at the origin.
-        let Some(rate) = self.arrival.process().mean_rate() else {
-            return Micros::ZERO;
-        };
-        let seconds = if position <= rate * self.ramp / 2.0 {
-            libm::sqrt(2.0 * position * self.ramp / rate)
-        } else {
-            position / rate + self.ramp / 2.0
-        };
-        Micros::from_secs_f64(seconds)
+        match &self.rate {
+            None => Some(Micros::ZERO),
+            Some(rate) => rate.shape().time_of(position).map(Micros::from_secs_f64),
+        }
     }
 
     /// Position of a time, the inverse of [`Schedule::time`].
     fn position_at(&self, time: Micros) -> f64 {
-        let Some(rate) = self.arrival.process().mean_rate() else {
-            return 0.0;
-        };
-        let t = time.as_secs_f64();
-        if t <= self.ramp {
-            rate * t * t / (2.0 * self.ramp).max(f64::MIN_POSITIVE)
-        } else {
-            rate * (t - self.ramp / 2.0)
+        self.rate.as_ref().map_or(0.0, |rate| rate.shape().before(time.as_secs_f64()))
+    }
+
+    /// Ends the phase the last start lies in, if it is `phase`: the next one begins here.
+    pub fn end_phase(&mut self, phase: Phase) {
+        if self.phases.get(self.current).is_some_and(|part| part.phase == phase) {
+            self.enter_next(None);
         }
+    }
+
+    /// The start after the last one, and the position after it.
+    fn following(&mut self) -> Option<(Micros, f64)> {
+        if let Arrival::Trace(trace) = self.arrival {
+            if self.n >= self.course.timed_items()? {
+                return None;
+            }
+            let request = self.course.numbering().index(Phase::Profiling, self.n, 0);
+            let at = self.course.at(request)?;
+            return Some((trace.wanted(&mut self.clockwork, at), 0.0));
+        }
+        let step = self.arrival.process().step(self.position, &mut self.gaps)?;
+        Some((self.time(step.at)?, step.next))
     }
 
     /// Goes to the next phase, which begins at `at`, or where the last start left off.
@@ -163,7 +183,7 @@ impl Schedule {
         if let Some(at) = at {
             self.position = self.position_at(at);
         }
-        self.began = at.unwrap_or_else(|| self.time(self.position));
+        self.began = at.or_else(|| self.time(self.position)).unwrap_or(self.began);
         self.current += 1;
         self.n = 0;
         if let Some(part) = self.phases.get(self.current) {
@@ -186,14 +206,17 @@ impl Iterator for Schedule {
                 self.enter_next(None);
                 continue;
             }
-            let step = self.arrival.process().step(self.position, &mut self.gaps)?;
-            let at = self.time(step.at);
+            let Some((at, next)) = self.following() else {
+                // Nothing more is ever wanted in this phase: a trace is through, a rate has ended.
+                self.current = self.phases.len();
+                return None;
+            };
             let end = part.length.map(|length| self.began + length);
             if end.is_some_and(|end| at >= end) {
                 self.enter_next(end);
                 continue;
             }
-            self.position = step.next;
+            self.position = next;
             self.n += 1;
             let n = self.n - 1;
             return Some(Start { phase: part.phase, n, at });
@@ -204,14 +227,19 @@ impl Iterator for Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::course::{Independent, index_of};
     use crate::load::LoadSpec;
 
     fn load(json: &str) -> Load {
         serde_json::from_str::<LoadSpec>(json).unwrap().resolve().unwrap()
     }
 
+    fn independent() -> Arc<dyn Course> {
+        Arc::new(Independent)
+    }
+
     fn starts(json: &str) -> Vec<Start> {
-        Schedule::new(&load(json), Seed(42)).unwrap().take(100_000).collect()
+        Schedule::new(&load(json), Seed(42), &independent()).unwrap().take(100_000).collect()
     }
 
     fn times(starts: &[Start], phase: Phase) -> Vec<i64> {
@@ -228,7 +256,7 @@ mod tests {
             let at: Vec<i64> = all.iter().map(|s| s.at.0).collect();
             assert_eq!(at, (0..9).map(|i| i * 100_000).collect::<Vec<_>>(), "{warmup}");
             assert_eq!(all[3], Start { phase: Phase::Profiling, n: 0, at: Micros(300_000) });
-            assert_eq!(all[7].request(), index_of(Phase::Cooldown, 0));
+            assert_eq!(all[7].request(Numbering::Single), index_of(Phase::Cooldown, 0));
         }
     }
 
@@ -247,7 +275,7 @@ mod tests {
             let relative = |warmup: &str| {
                 let json = format!(r#"{{"rate": 50, "arrival": "{arrival}", "requests": 500 {warmup}}}"#);
                 let load = load(&json);
-                let from = Schedule::realised(&load, Seed(42)).unwrap().from;
+                let from = Schedule::realised(&load, Seed(42), &independent()).unwrap().from;
                 times(&starts(&json), Phase::Profiling).iter().map(|at| at - from.0).collect::<Vec<_>>()
             };
             let without = relative("");
@@ -270,23 +298,26 @@ mod tests {
 
     #[test]
     fn the_realised_rate_is_that_of_the_drawn_starts() {
-        let even =
-            Schedule::realised(&load(r#"{"rate": 8, "arrival": "constant", "requests": 80}"#), Seed(1));
+        let even = Schedule::realised(
+            &load(r#"{"rate": 8, "arrival": "constant", "requests": 80}"#),
+            Seed(1),
+            &independent(),
+        );
         assert_eq!(even.unwrap().rate(), Some(8.0));
         let load = load(r#"{"rate": 20, "duration": "200s", "warmup": "10s"}"#);
-        let drawn = Schedule::realised(&load, Seed(42)).unwrap();
+        let drawn = Schedule::realised(&load, Seed(42), &independent()).unwrap();
         assert_eq!((drawn.from.0, drawn.to.0), (10_000_000, 210_000_000));
         // 4,000 ± 63 starts.
         assert!((3_800..4_200).contains(&drawn.starts), "{drawn:?}");
         let closed = LoadSpec::default().resolve().unwrap();
-        assert_eq!(Schedule::realised(&closed, Seed(1)), None);
+        assert_eq!(Schedule::realised(&closed, Seed(1), &independent()), None);
     }
 
     #[test]
     fn a_burst_is_all_at_zero() {
         let all = starts(r#"{"burst": true, "requests": 30}"#);
         assert!(all.len() == 30 && all.iter().all(|s| s.at == Micros::ZERO));
-        let burst = Schedule::realised(&load(r#"{"burst": true}"#), Seed(1)).unwrap();
+        let burst = Schedule::realised(&load(r#"{"burst": true}"#), Seed(1), &independent()).unwrap();
         assert_eq!((burst.starts, burst.rate()), (200, None));
         // A duration beside it does not end a burst before it began.
         assert_eq!(starts(r#"{"burst": true, "requests": 3, "duration": "1s"}"#).len(), 3);

@@ -65,14 +65,14 @@ fn look(prepared: &Prepared) -> Value {
 
 /// Measured requests: as asked, or as the rate gives in the time asked.
 fn expected_requests(load: &Load) -> Option<u64> {
-    let by_rate = load.arrival.process().mean_rate().zip(load.duration);
+    let by_rate = load.mean_rate().zip(load.duration);
     let by_rate = by_rate.map(|(rate, time)| (rate * time.as_secs_f64()).round() as u64);
     load.requests.into_iter().chain(by_rate).min()
 }
 
 /// What the load itself takes, whatever the service does: its durations, or its starts at their rate.
 fn least_time(load: &Load) -> Option<Micros> {
-    let rate = load.arrival.process().mean_rate();
+    let rate = load.mean_rate();
     let by_count = |n: u64| rate.map(|rate| Micros::from_secs_f64(n as f64 / rate));
     let phase = |extent: Option<Phased>| match extent {
         None => Some(Micros::ZERO),

@@ -118,7 +118,7 @@ fn describe(load: &Load, facts: &Facts, snapshot: &LiveSnapshot) -> String {
         return parts.join(" · ");
     }
     let achieved = facts.released as f64 / seconds;
-    match (load.arrival.concurrency(), load.arrival.process().mean_rate()) {
+    match (load.arrival.concurrency(), load.mean_rate()) {
         (Some(streams), _) => parts.push(format!("{}/{streams} streams", facts.in_flight)),
         (None, Some(rate)) => {
             parts.push(format!("{}/{} req/s", significant(achieved), significant(rate)));

@@ -23,7 +23,7 @@ use tokmark_measure::Calibrated;
 use tokmark_record::RunHeader;
 use tokmark_record::header::SCHEMA_VERSION;
 use tokmark_store::{RunDir, RunName, run_id};
-use tokmark_workload::{Load, Plan};
+use tokmark_workload::{Load, Plan, Requests as _};
 
 use crate::commands::Context;
 use crate::environment::Environment;
@@ -328,6 +328,7 @@ fn header(
         spec: point.values(),
         origins: point.origin_words(),
         targets,
+        classes: plan.classes().iter().map(|class| class.name.clone()).collect(),
         simulated: session.means == Means::Virtual || session.place.simulated.is_some(),
         virtual_time: session.means == Means::Virtual,
         model: Some(model.to_owned()),

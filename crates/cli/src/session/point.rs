@@ -12,7 +12,7 @@ use tokmark_record::{Record, RunHeader, Sample, Sink};
 use tokmark_report::{Style, markdown};
 use tokmark_store::{Options, Publisher, QueueGauge, QueueSink, Run, RunDir, Written, rebuild, writer};
 use tokmark_wire::EndpointKind;
-use tokmark_workload::{Load, Plan};
+use tokmark_workload::{Course, Load, Plan};
 
 use crate::failure::Failure;
 use crate::session::live::{Ticker, Watched};
@@ -145,9 +145,10 @@ impl PointRun<'_> {
     fn job(&self, lanes: usize) -> Result<Job, Failure> {
         let target = &self.spec.target;
         let model = self.header.model.clone().unwrap_or_default();
+        let course: Arc<dyn Course> = self.plan.clone();
         Ok(Job {
             requests: self.plan.clone(),
-            pacers: tokmark_workload::Pacer::lanes(&self.load, self.plan.seed(), lanes as u32),
+            pacers: tokmark_workload::Pacer::lanes(&self.load, self.plan.seed(), lanes as u32, &course),
             targets: self.session.place.targets(self.spec, self.session.environment)?,
             endpoint: EndpointKind::from(target.endpoint),
             body: target.body_options(&model),
@@ -166,7 +167,7 @@ impl PointRun<'_> {
     /// Connections each reactor opens before the start. A closed loop needs all of them at once; a rate needs what starts before
     /// the first replies, taken as those of a twentieth of a second.
     fn open_ahead(&self, lanes: usize) -> Option<u64> {
-        let rate = self.load.arrival.process().mean_rate()?;
+        let rate = self.load.mean_rate()?;
         Some(((rate / 20.0 / lanes as f64).ceil() as u64).clamp(1, 64))
     }
 

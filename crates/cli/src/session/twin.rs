@@ -11,7 +11,9 @@ use tokmark_perf::{Mode, Role, Timing};
 use tokmark_record::header::Target;
 use tokmark_record::{Record, Sample, Sink};
 use tokmark_store::QueueSink;
-use tokmark_workload::{Load, Pacer, Phased, Plan, PlannedRequest, Prompt, Requests, Shape};
+use tokmark_workload::{
+    Class, Course, Load, Numbering, Pacer, Phased, Plan, PlannedRequest, Prompt, Requests, Shape,
+};
 
 use crate::failure::Failure;
 pub use crate::session::idle::notes;
@@ -26,7 +28,7 @@ pub struct Simulation<'a> {
     /// Its load.
     pub load: &'a Load,
     /// What is sent.
-    pub plan: &'a Plan,
+    pub plan: &'a Arc<Plan>,
     /// What counts the tokens of prompts that come from a file.
     pub words: &'a Vocabulary,
     /// How long attempts may take after the last start.
@@ -133,7 +135,8 @@ impl Simulation<'_> {
     /// Plays the plan; records go to `sink`.
     pub fn play(&self, sink: QueueSink) -> Result<RunEnd, Failure> {
         let mut engine = engine(self.spec)?;
-        let mut pacer = Pacer::new(self.load, self.plan.seed(), 0, 1);
+        let course: Arc<dyn Course> = self.plan.clone();
+        let mut pacer = Pacer::alone(self.load, self.plan.seed(), &course);
         let mut counted = Counted { sink, live: self.live, handed_over: 0 };
         let limits = Limits {
             duration: self.load.duration,
@@ -147,7 +150,7 @@ impl Simulation<'_> {
         let tokenised = Tokenised { plan: self.plan, words: self.words };
         let requests: &dyn Requests = match &self.spec.workload.file {
             Some(_) => &tokenised,
-            None => self.plan,
+            None => &**self.plan,
         };
         let stop = || self.control.interrupts() > 0;
         let clock = WallClock::start();
@@ -184,19 +187,33 @@ impl Requests for Tokenised<'_> {
     }
 
     fn shape(&self, index: u64) -> Shape {
-        let PlannedRequest { osl, prompt, .. } = self.plan.request(index);
-        let text = match prompt {
-            Prompt::Text(text) => text,
+        let request = self.plan.request(index);
+        let text = match &request.prompt {
+            Prompt::Text(text) => text.clone(),
+            Prompt::System { system, text } => format!("{system}{text}"),
             Prompt::Messages(messages) => {
                 let texts: Vec<&str> = messages.iter().filter_map(|m| m.get("content")?.as_str()).collect();
                 texts.join("\n")
             }
+            // Lengths and shared blocks are known without words.
+            Prompt::Payload(_) => return self.plan.shape(index),
         };
         // A text the tokenizer cannot split has no length: the engine refuses it, and the record says so.
         match self.words.tokenizer().ids(&text) {
-            Ok(ids) => Shape { isl: Some(ids.len() as u32), osl, content: Content::Tokens(ids.into()) },
-            Err(_) => Shape { isl: None, osl, content: Content::default() },
+            Ok(ids) => {
+                let isl = Some(ids.len() as u32);
+                Shape { isl, ..Shape::of(&request, Content::Tokens(ids.into())) }
+            }
+            Err(_) => Shape { isl: None, ..Shape::of(&request, Content::default()) },
         }
+    }
+
+    fn numbering(&self) -> Numbering {
+        Requests::numbering(self.plan)
+    }
+
+    fn classes(&self) -> &[Class] {
+        self.plan.classes()
     }
 }
 

@@ -84,12 +84,12 @@ impl Reactor {
         if !outcome.is_success() {
             self.live().failed.add(1);
         }
-        let request = record.request;
+        let (request, well) = (record.request, outcome.is_success());
         record.outcome = outcome;
         self.hand_over(record);
         self.in_flight -= 1;
         self.live().completed.add(1);
-        self.pacer.completed(request, self.clock.now());
+        self.pacer.completed(request, self.clock.now(), well);
         self.ask_pacer = true;
         // Deadlines of attempts that have ended go as they come to the front, so that the queue stays as long as the load.
         while let Some(&(_, slot, number)) = self.deadlines.front()

@@ -15,7 +15,13 @@ struct Fixed;
 
 impl Requests for Fixed {
     fn request(&self, index: u64) -> PlannedRequest {
-        PlannedRequest { index, isl: Some(2), osl: Some(3), prompt: Prompt::Text(format!("prompt {index}")) }
+        PlannedRequest {
+            index,
+            isl: Some(2),
+            osl: Some(3),
+            prompt: Prompt::Text(format!("prompt {index}")),
+            ..PlannedRequest::default()
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use tokmark_base::Seed;
 use tokmark_perf::Constant;
 use tokmark_record::sink::Kept;
 use tokmark_workload::quantity::{Count as HowMany, Duration};
-use tokmark_workload::{LoadSpec, PlannedRequest, Prompt};
+use tokmark_workload::{LoadSpec, PlannedRequest};
 
 use super::*;
 use crate::Slots;
@@ -17,7 +17,7 @@ struct Same {
 
 impl Requests for Same {
     fn request(&self, index: u64) -> PlannedRequest {
-        PlannedRequest { index, isl: Some(10), osl: self.osl, prompt: Prompt::Text(String::new()) }
+        PlannedRequest { index, isl: Some(10), osl: self.osl, ..PlannedRequest::default() }
     }
 }
 

@@ -195,6 +195,7 @@ impl<'a> Error<'a> {
                 message: match by {
                     Cut::Grace => "cut at the end of the grace period",
                     Cut::Interrupt => "cut by an interrupt",
+                    Cut::Plan => "cancelled by its client, as planned",
                 },
             },
             Outcome::Failed(failure) => Self {

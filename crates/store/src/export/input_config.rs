@@ -110,6 +110,7 @@ fn phases(spec: &LoadSpec) -> Value {
     let Ok(load) = spec.resolve() else { return json!([]) };
     let mut shape = Map::new();
     let kind = match (spec.rate, spec.arrival.unwrap_or_default()) {
+        (_, ArrivalKind::Trace) => "fixed_schedule",
         (None, _) => "concurrency",
         (Some(_), ArrivalKind::Poisson) => "poisson",
         (Some(_), ArrivalKind::Constant) => "constant",

@@ -13,10 +13,6 @@ impl Process for Burst {
         "everything at once".to_owned()
     }
 
-    fn mean_rate(&self) -> Option<f64> {
-        None
-    }
-
     fn gap_cv(&self) -> Option<f64> {
         None
     }

@@ -17,10 +17,6 @@ impl Process for Closed {
         format!("closed loop, {} stream{plural}", self.concurrency)
     }
 
-    fn mean_rate(&self) -> Option<f64> {
-        None
-    }
-
     fn gap_cv(&self) -> Option<f64> {
         None
     }

@@ -5,19 +5,12 @@ use tokmark_base::Stream;
 use super::{Process, Step};
 
 /// Equal gaps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Constant {
-    /// Starts a second.
-    pub rate: f64,
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constant;
 
 impl Process for Constant {
     fn describe(&self) -> String {
-        format!("constant, {} req/s", self.rate)
-    }
-
-    fn mean_rate(&self) -> Option<f64> {
-        Some(self.rate)
+        "constant".to_owned()
     }
 
     fn gap_cv(&self) -> Option<f64> {
@@ -29,7 +22,7 @@ impl Process for Constant {
     }
 
     fn canonical(&self) -> String {
-        format!("constant rate={:?}", self.rate)
+        "constant".to_owned()
     }
 }
 
@@ -39,9 +32,9 @@ mod tests {
 
     #[test]
     fn gaps_are_equal() {
-        let constant = Constant { rate: 4.0 };
+        let constant = Constant;
         let (mean, cv) = super::super::moments(&constant, 1_000);
         assert_eq!((mean, cv), (1.0, 0.0));
-        assert_eq!(constant.describe(), "constant, 4 req/s");
+        assert_eq!(constant.describe(), "constant");
     }
 }

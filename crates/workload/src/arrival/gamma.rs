@@ -8,19 +8,13 @@ use super::{Process, Step};
 /// Gamma gaps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gamma {
-    /// Mean starts a second.
-    pub rate: f64,
     /// Shape of the gaps.
     pub burstiness: f64,
 }
 
 impl Process for Gamma {
     fn describe(&self) -> String {
-        format!("gamma (burstiness {}), {} req/s", self.burstiness, self.rate)
-    }
-
-    fn mean_rate(&self) -> Option<f64> {
-        Some(self.rate)
+        format!("gamma (burstiness {})", self.burstiness)
     }
 
     fn gap_cv(&self) -> Option<f64> {
@@ -33,7 +27,7 @@ impl Process for Gamma {
     }
 
     fn canonical(&self) -> String {
-        format!("gamma rate={:?} burstiness={:?}", self.rate, self.burstiness)
+        format!("gamma burstiness={:?}", self.burstiness)
     }
 }
 
@@ -44,7 +38,7 @@ mod tests {
     #[test]
     fn gaps_have_mean_one_and_the_deviation_of_their_shape() {
         for burstiness in [0.25, 1.0, 4.0] {
-            let gamma = Gamma { rate: 5.0, burstiness };
+            let gamma = Gamma { burstiness };
             let (mean, cv) = super::super::moments(&gamma, 200_000);
             let want = gamma.gap_cv().unwrap();
             assert!((mean - 1.0).abs() < 0.02, "burstiness {burstiness}: mean {mean}");

@@ -1,7 +1,8 @@
 //! Arrivals: when requests are wanted. One file each; [`Arrival`] is the list.
 //!
-//! An open arrival is a sequence of positions on a line where one start a unit is the mean; [`crate::schedule`] turns
-//! positions into times (rate, ramp), so a file here knows nothing of time, phases or threads.
+//! An open arrival is a sequence of positions on a line where one start a unit is the mean; [`crate::rate`] turns positions into
+//! times, so a file here knows nothing of time, phases or threads. Three are no law of gaps: a closed loop, whose pace the service
+//! sets, a trace, whose starts are given, and users, who come round at equal gaps each.
 
 use std::fmt;
 
@@ -14,12 +15,16 @@ pub mod closed;
 pub mod constant;
 pub mod gamma;
 pub mod poisson;
+pub mod trace;
+pub mod users;
 
 pub use burst::Burst;
 pub use closed::Closed;
 pub use constant::Constant;
 pub use gamma::Gamma;
 pub use poisson::Poisson;
+pub use trace::Trace;
+pub use users::Users;
 
 /// The law of an open loop's starts, as a spec names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +37,8 @@ pub enum ArrivalKind {
     Constant,
     /// Gamma gaps, shape `burstiness`.
     Gamma,
+    /// The trace's own times.
+    Trace,
 }
 
 /// How requests arrive.
@@ -47,20 +54,22 @@ pub enum Arrival {
     Gamma(Gamma),
     /// Exponential gaps.
     Poisson(Poisson),
+    /// Starts as a trace has them.
+    Trace(Trace),
+    /// A fixed number of users, each of whom is served one turn at a time and comes back at equal gaps.
+    Users(Users),
 }
 
 /// What every arrival can say of itself.
 pub trait Process: fmt::Debug {
-    /// In words, with its numbers: `Poisson, 12 req/s`.
+    /// In words, with its numbers but not the rate: `gamma (burstiness 0.5)`.
     fn describe(&self) -> String;
 
-    /// Mean starts a second; `None` where the server sets the pace or all start at once.
-    fn mean_rate(&self) -> Option<f64>;
-
-    /// Standard deviation over mean of the gaps between starts; `None` where there are none to speak of.
+    /// Standard deviation over mean of the gaps between starts at a steady rate; `None` where there are none to speak of.
     fn gap_cv(&self) -> Option<f64>;
 
-    /// One start: the position before it goes in, its own position comes out with the one after it. `None` in a closed loop.
+    /// One start: the position before it goes in, its own position comes out with the one after it. `None` where positions say
+    /// nothing.
     fn step(&self, position: f64, stream: &mut Stream) -> Option<Step>;
 
     /// Name and numbers, part of the plan's digest.
@@ -85,6 +94,8 @@ impl Arrival {
             Self::Constant(a) => a,
             Self::Gamma(a) => a,
             Self::Poisson(a) => a,
+            Self::Trace(a) => a,
+            Self::Users(a) => a,
         }
     }
 

@@ -5,19 +5,12 @@ use tokmark_base::Stream;
 use super::{Process, Step};
 
 /// Exponential gaps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Poisson {
-    /// Mean starts a second.
-    pub rate: f64,
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Poisson;
 
 impl Process for Poisson {
     fn describe(&self) -> String {
-        format!("Poisson, {} req/s", self.rate)
-    }
-
-    fn mean_rate(&self) -> Option<f64> {
-        Some(self.rate)
+        "Poisson".to_owned()
     }
 
     fn gap_cv(&self) -> Option<f64> {
@@ -30,7 +23,7 @@ impl Process for Poisson {
     }
 
     fn canonical(&self) -> String {
-        format!("poisson rate={:?}", self.rate)
+        "poisson".to_owned()
     }
 }
 
@@ -40,7 +33,7 @@ mod tests {
 
     #[test]
     fn gaps_have_mean_and_deviation_one() {
-        let poisson = Poisson { rate: 3.0 };
+        let poisson = Poisson;
         let (mean, cv) = super::super::moments(&poisson, 200_000);
         assert!((mean - 1.0).abs() < 0.01, "mean {mean}");
         assert!((cv - 1.0).abs() < 0.01, "cv {cv}");
@@ -50,7 +43,7 @@ mod tests {
     fn counts_in_windows_are_as_scattered_as_poisson_counts() {
         // The variance of the number of starts in a window of ten mean gaps is its mean.
         let mut stream = tokmark_base::Seed(11).stream("arrival", 0);
-        let poisson = Poisson { rate: 1.0 };
+        let poisson = Poisson;
         let (mut position, mut counts) = (0.0, vec![0_u32; 20_000]);
         loop {
             let step = poisson.step(position, &mut stream).unwrap();

@@ -1,4 +1,5 @@
-//! A lane of a closed loop: slots that each hold one attempt, opened all at once or one after another by the ramp.
+//! A lane of a closed loop: slots that each hold one request at a time, or one session from its first turn to its last, opened all
+//! at once or one after another by the ramp.
 
 use std::sync::Arc;
 
@@ -6,7 +7,9 @@ use tokmark_base::{Micros, Phase};
 
 use super::forecast::{Forecast, PHASES};
 use super::share::Share;
+use super::turns::{Speed, Turns};
 use super::{Issued, Next, Release};
+use crate::course::{Course, Numbering};
 use crate::load::{Load, Phased};
 
 /// See the module.
@@ -14,6 +17,8 @@ use crate::load::{Load, Phased};
 pub(super) struct ClosedLane {
     share: Share,
     forecast: Forecast,
+    turns: Turns,
+    speed: Speed,
     /// When slots open: slot j of C at ramp · j / (C − 1), so that one is open at 0 and all are at the ramp's end.
     ramp: Micros,
     concurrency: u32,
@@ -31,14 +36,20 @@ pub(super) struct ClosedLane {
 }
 
 impl ClosedLane {
-    pub(super) fn new(load: &Load, share: Share, issued: Arc<Issued>) -> Self {
-        let of = |n: u64| share.of_first(n);
-        let (warmup, warmup_length) = split(load.warmup);
-        let (cooldown, cooldown_length) = split(load.cooldown);
-        let planned = [warmup.map(of), load.requests.map(of), cooldown.map(of)];
+    pub(super) fn new(load: &Load, share: Share, issued: Arc<Issued>, course: Arc<dyn Course>) -> Self {
+        let numbering = course.numbering();
+        let (warmup, warmup_length) = split(load.warmup, numbering);
+        let (cooldown, cooldown_length) = split(load.cooldown, numbering);
+        let measured = match numbering {
+            Numbering::Single => [load.requests, load.sessions].into_iter().flatten().min(),
+            Numbering::Turns => load.sessions,
+        };
+        let planned = [warmup, measured, cooldown].map(|n| n.map(|n| share.of_first(n)));
         Self {
             share,
-            forecast: Forecast::new(share, planned),
+            forecast: Forecast::new(share, numbering, planned),
+            turns: Turns::new(load, share, course),
+            speed: Speed::of_load(load),
             ramp: load.ramp,
             concurrency: load.arrival.concurrency().unwrap_or(0),
             open: 0,
@@ -71,14 +82,23 @@ impl ClosedLane {
             while self.open < self.slots() && self.opens(self.open) <= now {
                 self.open += 1;
             }
-            if self.in_flight >= self.open {
-                return Next::Wait { until: self.next_event() };
-            }
-            let Some(request) = self.forecast.release(phase) else {
-                // A lane without slots.
-                self.end(phase);
-                continue;
+            let request = match self.turns.take(now) {
+                Some((_, request)) => request,
+                None if self.in_flight + self.turns.waiting() >= self.open
+                    || self.forecast.exhausted(phase) =>
+                {
+                    return Next::Wait { until: self.next_event() };
+                }
+                None => match self.forecast.release(phase) {
+                    Some(request) => request,
+                    None => {
+                        // A lane without slots.
+                        self.end(phase);
+                        continue;
+                    }
+                },
             };
+            self.turns.released(request, now);
             self.began = self.began.or(Some(now));
             self.in_flight += 1;
             if phase == Phase::Profiling {
@@ -88,9 +108,14 @@ impl ClosedLane {
         }
     }
 
-    pub(super) fn completed(&mut self, request: u64) {
+    pub(super) fn completed(&mut self, request: u64, now: Micros, well: bool) {
         debug_assert!(self.in_flight > 0, "request {request} ended and none was in flight");
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.turns.completed(request, now, well, PHASES.get(self.current).copied(), self.speed);
+    }
+
+    pub(super) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// When the current phase's length is over, if that is known already.
@@ -102,15 +127,19 @@ impl ClosedLane {
     }
 
     fn over(&self, phase: Phase, now: Micros) -> bool {
-        self.forecast.exhausted(phase)
-            || self.slots() == 0
-            || self.end_of_length().is_some_and(|end| now >= end)
+        self.through(phase) || self.slots() == 0 || self.end_of_length().is_some_and(|end| now >= end)
+    }
+
+    /// Whether all the phase's requests are released.
+    fn through(&self, phase: Phase) -> bool {
+        self.turns.used_up(phase) || (self.forecast.exhausted(phase) && !self.turns.has_more(phase))
     }
 
     fn end(&mut self, phase: Phase) {
+        self.turns.end(phase);
         if phase == Phase::Profiling {
             let last = self.last_measured;
-            let by_count = self.forecast.exhausted(phase);
+            let by_count = self.through(phase);
             self.issued.lane_is_through(if by_count { last } else { self.end_of_length().unwrap_or(last) });
         }
         self.forecast.end(phase);
@@ -131,15 +160,16 @@ impl ClosedLane {
     /// What happens next without any completion: a slot opens, or the phase's length is over.
     fn next_event(&self) -> Option<Micros> {
         let slot = (self.open < self.slots()).then(|| self.opens(self.open));
-        slot.into_iter().chain(self.end_of_length()).min()
+        slot.into_iter().chain(self.end_of_length()).chain(self.turns.next_due()).min()
     }
 }
 
-/// Starts and length of a phase; a phase that is not asked has no starts.
-fn split(extent: Option<Phased>) -> (Option<u64>, Option<Micros>) {
+/// Items and length of a phase; a phase that is not asked has no items. How many sessions so many requests are, only the run can
+/// tell.
+fn split(extent: Option<Phased>, numbering: Numbering) -> (Option<u64>, Option<Micros>) {
     match extent {
         None => (Some(0), None),
-        Some(Phased::Requests(n)) => (Some(n), None),
+        Some(Phased::Requests(n)) => ((numbering == Numbering::Single).then_some(n), None),
         Some(Phased::For(length)) => (None, Some(length)),
     }
 }

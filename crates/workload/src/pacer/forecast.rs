@@ -1,17 +1,19 @@
-//! What a lane has released and what it will: the order of its requests over all phases.
+//! What a lane has started and what it will: the order of its items over all phases. Where items are sessions, their first turns
+//! stand for them here: when the others go is up to the service.
 
 use tokmark_base::Phase;
 
 use super::share::Share;
-use crate::plan::index_of;
+use crate::course::Numbering;
 
 /// The phases in their order; [`Phase`] as a number indexes the arrays below.
 pub(super) const PHASES: [Phase; 3] = [Phase::Warmup, Phase::Profiling, Phase::Cooldown];
 
-/// Releases of one lane, past and to come.
+/// Items started by one lane, past and to come.
 #[derive(Clone, Debug)]
 pub(super) struct Forecast {
     share: Share,
+    numbering: Numbering,
     /// Releases of each phase as planned; `None`: a phase that something other than a count ends.
     planned: [Option<u64>; 3],
     /// Releases of each phase so far.
@@ -22,8 +24,8 @@ pub(super) struct Forecast {
 
 impl Forecast {
     /// A lane that plans this many releases a phase.
-    pub(super) fn new(share: Share, planned: [Option<u64>; 3]) -> Self {
-        Self { share, planned, issued: [0; 3], over: [false; 3] }
+    pub(super) fn new(share: Share, numbering: Numbering, planned: [Option<u64>; 3]) -> Self {
+        Self { share, numbering, planned, issued: [0; 3], over: [false; 3] }
     }
 
     /// Releases of a phase so far.
@@ -40,7 +42,7 @@ impl Forecast {
     pub(super) fn release(&mut self, phase: Phase) -> Option<u64> {
         let n = self.share.nth(self.issued(phase))?;
         self.issued[phase as usize] += 1;
-        Some(index_of(phase, n))
+        Some(self.numbering.index(phase, n, 0))
     }
 
     /// A phase is over; it will have no more releases.
@@ -63,7 +65,7 @@ impl Forecast {
         for phase in PHASES {
             let total = self.total(phase).unwrap_or(u64::MAX);
             if n < total {
-                return self.share.nth(n).map(|i| index_of(phase, i));
+                return self.share.nth(n).map(|i| self.numbering.index(phase, i, 0));
             }
             n -= total;
         }

@@ -1,13 +1,16 @@
-//! A lane of an open loop: its starts of the common schedule, in order, each as soon as it is due and the cap lets it.
+//! A lane of an open loop: its starts of the common schedule, in order, each as soon as it is due and the cap lets it. Where items
+//! are sessions, a start is that of a first turn; the others are due when their time has come after the turn before.
 //!
 //! The queue in front of the cap is the schedule itself: what is due and not yet taken. So it takes no memory and is first in,
 //! first out by construction.
 
 use tokmark_base::{Micros, Phase};
 
-use super::forecast::Forecast;
+use super::forecast::{Forecast, PHASES};
 use super::share::Share;
+use super::turns::{Speed, Turns};
 use super::{Next, Release, Unsent};
+use crate::course::Numbering;
 use crate::load::{Load, Phased};
 use crate::schedule::{Schedule, Start};
 
@@ -16,6 +19,8 @@ use crate::schedule::{Schedule, Start};
 pub(super) struct OpenLane {
     share: Share,
     forecast: Forecast,
+    turns: Turns,
+    speed: Speed,
     schedule: Schedule,
     /// This lane's next start; `None` past the last.
     next: Option<Start>,
@@ -28,10 +33,11 @@ pub(super) struct OpenLane {
 }
 
 impl OpenLane {
-    pub(super) fn new(load: &Load, schedule: Schedule, share: Share) -> Self {
+    pub(super) fn new(load: &Load, schedule: Schedule, share: Share, turns: Turns) -> Self {
+        let numbering = turns.numbering();
         let warmup = match load.warmup {
             None => Some(0),
-            Some(Phased::Requests(n)) => Some(n),
+            Some(Phased::Requests(n)) => (numbering == Numbering::Single).then_some(n),
             // A warm-up's length decides its starts, so they can be counted before the run.
             Some(Phased::For(_)) => {
                 Some(schedule.clone().take_while(|start| start.phase == Phase::Warmup).count() as u64)
@@ -39,14 +45,19 @@ impl OpenLane {
         };
         let cooldown = match load.cooldown {
             None => Some(0),
-            Some(Phased::Requests(n)) => Some(n),
+            Some(Phased::Requests(n)) => (numbering == Numbering::Single).then_some(n),
             Some(Phased::For(_)) => None,
         };
-        let of = |n: u64| share.of_first(n);
-        let planned = [warmup.map(of), load.requests.map(of), cooldown.map(of)];
+        let measured = match numbering {
+            Numbering::Single => [load.requests, load.sessions].into_iter().flatten().min(),
+            Numbering::Turns => load.sessions,
+        };
+        let planned = [warmup, measured, cooldown].map(|n| n.map(|n| share.of_first(n)));
         let mut lane = Self {
             share,
-            forecast: Forecast::new(share, planned),
+            forecast: Forecast::new(share, numbering, planned),
+            turns,
+            speed: Speed::of_load(load),
             schedule,
             next: None,
             ends: [None; 3],
@@ -69,41 +80,108 @@ impl OpenLane {
 
     pub(super) fn poll(&mut self, now: Micros) -> Next {
         loop {
-            let Some(start) = self.next.filter(|_| !self.finished) else {
-                self.finished = true;
+            if self.finished {
                 return Next::Finished;
+            }
+            self.drop_late_turns();
+            let start = self.next;
+            let turn = self.turns.next_due().filter(|due| start.is_none_or(|start| *due <= start.at));
+            let Some(due) = turn.or(start.map(|start| start.at)) else {
+                // Sessions in flight may have turns to come.
+                if PHASES.iter().any(|phase| self.turns.has_more(*phase) && !self.turns.used_up(*phase)) {
+                    return Next::Wait { until: None };
+                }
+                self.finished = true;
+                continue;
             };
-            if start.at > now {
-                return Next::Wait { until: Some(start.at) };
+            if due > now {
+                return Next::Wait { until: Some(due) };
             }
             if self.slots().is_some_and(|cap| self.in_flight >= cap) {
+                let phase = if turn.is_some() { None } else { start.map(|start| start.phase) };
                 // A warm-up that queues goes on into the measured part, where it is no more than load.
-                let end = self.ends[start.phase as usize].filter(|_| start.phase != Phase::Warmup);
+                let end = phase.filter(|p| *p != Phase::Warmup).and_then(|p| self.ends[p as usize]);
                 if end.is_none_or(|end| now < end) {
                     return Next::Wait { until: end };
                 }
                 // Its time is over and it is still queueing: never sent.
-                self.unsent.push(release(start));
+                self.unsent.extend(start.map(|start| self.release(start)));
                 self.advance();
                 continue;
             }
-            let _ = self.forecast.release(start.phase);
+            let release = if turn.is_some() { self.release_turn(now) } else { self.release_start() };
+            let Some(release) = release else { continue };
+            self.turns.released(release.request, release.intended.unwrap_or(now));
             self.in_flight += 1;
-            self.advance();
-            return Next::Release(release(start));
+            return Next::Release(release);
         }
     }
 
-    pub(super) fn completed(&mut self, request: u64) {
+    fn release_turn(&mut self, now: Micros) -> Option<Release> {
+        let (due, request) = self.turns.take(now)?;
+        let phase = self.turns.numbering().address(request).phase;
+        if self.turns.used_up(phase) {
+            self.turns.end(phase);
+            return None;
+        }
+        Some(Release { request, phase, intended: Some(due) })
+    }
+
+    fn release_start(&mut self) -> Option<Release> {
+        let start = self.next?;
+        if self.turns.used_up(start.phase) {
+            self.turns.end(start.phase);
+            self.skip(start.phase);
+            return None;
+        }
+        let _ = self.forecast.release(start.phase);
+        self.advance();
+        Some(self.release(start))
+    }
+
+    /// Turns that would be due after their phase's end are not wanted any more.
+    fn drop_late_turns(&mut self) {
+        if self.turns.waiting() > 0 {
+            for phase in PHASES {
+                if let Some(end) = self.ends[phase as usize] {
+                    self.turns.end_at(phase, end);
+                }
+            }
+        }
+    }
+
+    /// The phase has had all its requests: on to the next one's starts, which begin as if this one had ended here.
+    fn skip(&mut self, phase: Phase) {
+        self.schedule.end_phase(phase);
+        self.advance();
+    }
+
+    pub(super) fn completed(&mut self, request: u64, now: Micros, well: bool) {
         debug_assert!(self.in_flight > 0, "request {request} ended and none was in flight");
         self.in_flight = self.in_flight.saturating_sub(1);
+        let phase = self.turns.numbering().address(request).phase;
+        let open = !self.turns.used_up(phase);
+        self.turns.completed(request, now, well, open.then_some(phase), self.speed);
+    }
+
+    pub(super) fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    fn release(&self, start: Start) -> Release {
+        let request = start.request(self.turns.numbering());
+        Release { request, phase: start.phase, intended: Some(start.at) }
     }
 
     /// Takes what is due at `now` off the schedule, never to be sent.
     pub(super) fn due(&mut self, now: Micros) -> Vec<Unsent> {
         let mut due = Vec::new();
+        while let Some((at, request)) = self.turns.take(now) {
+            let phase = self.turns.numbering().address(request).phase;
+            due.push(Release { request, phase, intended: Some(at) });
+        }
         while let Some(start) = self.next.filter(|start| !self.finished && start.at <= now) {
-            due.push(release(start));
+            due.push(self.release(start));
             self.advance();
         }
         due
@@ -132,14 +210,10 @@ impl OpenLane {
             }
         };
         let after = self.next.map(|start| start.phase);
-        for phase in super::forecast::PHASES {
+        for phase in PHASES {
             if after.is_none_or(|after| phase < after) {
                 self.forecast.end(phase);
             }
         }
     }
-}
-
-fn release(start: Start) -> Release {
-    Release { request: start.request(), phase: start.phase, intended: Some(start.at) }
 }

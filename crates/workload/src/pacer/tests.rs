@@ -4,9 +4,14 @@ use proptest::prelude::*;
 use tokmark_base::Stream;
 
 use super::*;
+use crate::course::Numbering;
+use crate::course::{index_of, phase_of};
 use crate::load::{LoadSpec, Phased};
-use crate::plan::{index_of, phase_of};
 use crate::schedule::Start;
+
+fn independent() -> Arc<dyn Course> {
+    Arc::new(Independent)
+}
 
 fn load(json: &str) -> Load {
     serde_json::from_str::<LoadSpec>(json).unwrap().resolve().unwrap()
@@ -51,7 +56,7 @@ fn run(mut lanes: Vec<Pacer>, mut service: impl FnMut(u64) -> i64, stop: Option<
         }
         if let Some(request) = ended {
             in_flight -= 1;
-            lanes[lane].completed(request, now);
+            lanes[lane].completed(request, now, true);
             if phase_of(request).0 == Phase::Profiling {
                 seen.measured_end = now;
             }
@@ -85,7 +90,7 @@ fn run(mut lanes: Vec<Pacer>, mut service: impl FnMut(u64) -> i64, stop: Option<
 }
 
 fn lanes(load: &Load, n: u32) -> Vec<Pacer> {
-    Pacer::lanes(load, Seed(42), n)
+    Pacer::lanes(load, Seed(42), n, &independent())
 }
 
 fn random_service(seed: u64, most: i64) -> impl FnMut(u64) -> i64 {
@@ -265,7 +270,7 @@ fn the_forecast_follows_what_really_happens() {
     for ms in 0..10 {
         if let Next::Release(release) = pacer.poll(Micros::from_millis(ms)) {
             releases.push(release.request);
-            pacer.completed(release.request, Micros::from_millis(ms + 1));
+            pacer.completed(release.request, Micros::from_millis(ms + 1), true);
         }
     }
     let warmup = [0, 1].map(|n| index_of(Phase::Warmup, n));
@@ -350,10 +355,10 @@ proptest! {
 
     #[test]
     fn intended_starts_are_those_of_the_schedule_for_any_number_of_lanes(case in case()) {
-        let Some(schedule) = Schedule::new(&case.load, Seed(42)) else { return Ok(()) };
+        let Some(schedule) = Schedule::new(&case.load, Seed(42), &independent()) else { return Ok(()) };
         let wanted: BTreeMap<u64, Start> = schedule
             .take_while(|start| start.phase < Phase::Cooldown)
-            .map(|start| (start.request(), start))
+            .map(|start| (start.request(Numbering::Single), start))
             .collect();
         let seen = run(lanes(&case.load, case.lanes), random_service(case.seed, case.service), None);
         let made: BTreeMap<u64, Micros> = seen.released.iter().map(|(_, r, _)| *r)
@@ -390,16 +395,126 @@ proptest! {
     #[test]
     fn a_stop_leaves_nothing_out(case in case(), at in 0..60_000_i64) {
         let seen = run(lanes(&case.load, case.lanes), random_service(case.seed, case.service), Some(Micros(at)));
-        let Some(schedule) = Schedule::new(&case.load, Seed(42)) else {
+        let Some(schedule) = Schedule::new(&case.load, Seed(42), &independent()) else {
             prop_assert!(seen.unsent.is_empty());
             return Ok(());
         };
         // The stop came with the first event at or after `at`; up to there every start was released or handed over.
         let known: BTreeSet<u64> = seen.released.iter().map(|(_, r, _)| r.request)
             .chain(seen.unsent.iter().map(|u| u.request)).collect();
-        let due = schedule.take_while(|s| s.phase < Phase::Cooldown && s.at.0 < at).map(|s| s.request());
+        let due = schedule.take_while(|s| s.phase < Phase::Cooldown && s.at.0 < at).map(|s| s.request(Numbering::Single));
         for request in due {
             prop_assert!(known.contains(&request), "request {request}");
         }
+    }
+}
+
+/// Sessions of three turns, 5 ms apart, of which a trace (if it is one) has one a millisecond.
+#[derive(Debug)]
+struct Threes {
+    timed: bool,
+    history: bool,
+}
+
+impl Course for Threes {
+    fn numbering(&self) -> Numbering {
+        Numbering::Turns
+    }
+
+    fn turns(&self, _request: u64) -> u32 {
+        3
+    }
+
+    fn delay(&self, _request: u64) -> Micros {
+        Micros(5_000)
+    }
+
+    fn at(&self, request: u64) -> Option<Micros> {
+        let address = self.numbering().address(request);
+        (self.timed && address.turn == 0).then(|| Micros(address.item as i64 * 1_000))
+    }
+
+    fn timed_items(&self) -> Option<u64> {
+        self.timed.then_some(4)
+    }
+
+    fn keeps_history(&self) -> bool {
+        self.history
+    }
+}
+
+fn turns_of(seen: &Seen) -> Vec<(i64, u64, u32)> {
+    let of = |(at, release, _): &(Micros, Release, usize)| {
+        let address = Numbering::Turns.address(release.request);
+        (at.0, address.item, address.turn)
+    };
+    seen.released.iter().map(of).collect()
+}
+
+fn sessions(json: &str, course: Threes, n: u32) -> Vec<Pacer> {
+    let course: Arc<dyn Course> = Arc::new(course);
+    Pacer::lanes(&load(json), Seed(42), n, &course)
+}
+
+#[test]
+fn a_closed_loop_holds_its_slot_through_a_session() {
+    let pacers = sessions(r#"{"concurrency": 2, "sessions": 3}"#, Threes { timed: false, history: true }, 1);
+    let seen = run(pacers, |_| 1_000, None);
+    let want = [
+        (0, 0, 0),
+        (0, 1, 0),
+        (6_000, 0, 1),
+        (6_000, 1, 1),
+        (12_000, 0, 2),
+        (12_000, 1, 2),
+        (13_000, 2, 0),
+        (19_000, 2, 1),
+        (25_000, 2, 2),
+    ];
+    assert_eq!(turns_of(&seen), want);
+}
+
+#[test]
+fn requests_end_a_closed_loop_in_the_middle_of_a_session() {
+    for lanes in [1, 2] {
+        let course = Threes { timed: false, history: true };
+        let pacers = sessions(r#"{"concurrency": 2, "requests": 5, "warmup": 2}"#, course, lanes);
+        let seen = run(pacers, |_| 1_000, None);
+        assert_eq!((seen.requests(Phase::Warmup).len(), seen.requests(Phase::Profiling).len()), (2, 5));
+    }
+}
+
+#[test]
+fn a_traces_sessions_start_by_its_times_and_go_on_by_their_delays() {
+    let json = r#"{"arrival": "trace", "replay": {"speed": 2}}"#;
+    let seen = run(sessions(json, Threes { timed: true, history: false }, 1), |_| 1_000, None);
+    let firsts: Vec<_> = turns_of(&seen).into_iter().filter(|(.., turn)| *turn == 0).collect();
+    assert_eq!(firsts, [(0, 0, 0), (500, 1, 0), (1_000, 2, 0), (1_500, 3, 0)]);
+    // Delays are times of the trace too: 5 ms become 2.5 ms.
+    let first: Vec<_> = turns_of(&seen).into_iter().filter(|(_, item, _)| *item == 0).collect();
+    assert_eq!(first, [(0, 0, 0), (3_500, 0, 1), (7_000, 0, 2)]);
+    assert!(seen.released.iter().all(|(at, r, _)| r.intended == Some(*at)));
+    assert_eq!(seen.released.len(), 12);
+}
+
+#[test]
+fn a_failed_turn_ends_a_session_that_says_it_again() {
+    for (history, released, broken) in [(true, 1, 1), (false, 3, 0)] {
+        let course: Arc<dyn Course> = Arc::new(Threes { timed: false, history });
+        let load = load(r#"{"concurrency": 1, "sessions": 1}"#);
+        let mut pacer = Pacer::alone(&load, Seed(1), &course);
+        let (mut now, mut n) = (Micros::ZERO, 0);
+        loop {
+            match pacer.poll(now) {
+                Next::Release(release) => {
+                    n += 1;
+                    now += Micros(10);
+                    pacer.completed(release.request, now, false);
+                }
+                Next::Wait { until } => now = until.unwrap(),
+                Next::Finished => break,
+            }
+        }
+        assert_eq!((n, pacer.broken_sessions()), (released, broken));
     }
 }

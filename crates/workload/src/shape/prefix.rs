@@ -16,7 +16,7 @@ pub struct Prefix {
 
 impl Prefix {
     /// The pool of `spec`; `None` if no prefix is asked.
-    pub fn new(spec: PrefixSpec, seed: Seed) -> Option<Self> {
+    pub fn new(spec: &PrefixSpec, seed: Seed) -> Option<Self> {
         (spec.length > 0).then_some(Self { length: spec.length, pool: spec.pool.max(1), seed })
     }
 
@@ -54,8 +54,8 @@ mod tests {
 
     #[test]
     fn a_pool_is_drawn_evenly_and_the_same_prefix_is_the_same_text() {
-        let spec = PrefixSpec { length: 12, pool: 4 };
-        let prefix = Prefix::new(spec, Seed(5)).unwrap();
+        let spec = PrefixSpec { length: 12, pool: 4, ..PrefixSpec::default() };
+        let prefix = Prefix::new(&spec, Seed(5)).unwrap();
         let mut texts = std::collections::BTreeMap::<String, u32>::new();
         for item in 0..4_000 {
             let mut text = String::new();
@@ -64,6 +64,6 @@ mod tests {
         }
         assert_eq!(texts.len(), 4);
         assert!(texts.values().all(|n| (850..1_150).contains(n)), "{texts:?}");
-        assert_eq!(Prefix::new(PrefixSpec::default(), Seed(5)), None);
+        assert_eq!(Prefix::new(&PrefixSpec::default(), Seed(5)), None);
     }
 }

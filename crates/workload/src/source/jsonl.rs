@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokmark_base::Seed;
 use tokmark_base::digest::Digest;
 
-use super::{Source, synthetic};
-use crate::plan::{PlannedRequest, Prompt};
+use super::{Source, Turn, synthetic};
+use crate::plan::Prompt;
 use crate::shape::Lengths;
 use crate::spec::WorkloadSpec;
 
@@ -123,13 +123,14 @@ impl Jsonl {
 }
 
 impl Source for Jsonl {
-    fn item(&self, item: u64) -> PlannedRequest {
+    fn turn(&self, item: u64, _turn: u32) -> Turn {
         let entry = &self.entries[(item % self.entries.len() as u64) as usize];
-        PlannedRequest {
-            index: item,
+        Turn {
             isl: None,
             osl: entry.output_length.or_else(|| synthetic::output_length(self.output, self.seed, item)),
             prompt: entry.prompt.clone(),
+            extra: None,
+            priority: None,
         }
     }
 

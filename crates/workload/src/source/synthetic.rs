@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokmark_base::content::segment_id;
 use tokmark_base::{Content, Lexicon, Seed, Segment};
 
-use super::Source;
-use crate::plan::{PlannedRequest, Prompt, Shape};
+use super::{Outline, Source, Turn};
+use crate::plan::Prompt;
 use crate::shape::{Lengths, Prefix};
 use crate::spec::{WorkloadError, WorkloadSpec};
 
@@ -30,7 +30,7 @@ impl Synthetic {
             seed,
             input: Lengths { mean: spec.isl, stddev: spec.isl_stddev },
             output: spec.osl.map(|mean| Lengths { mean, stddev: spec.osl_stddev }),
-            prefix: Prefix::new(spec.prefix, seed),
+            prefix: Prefix::new(&spec.prefix, seed),
             entries: spec.entries,
             lexicon,
         };
@@ -69,22 +69,23 @@ pub(super) fn output_length(output: Option<Lengths>, seed: Seed, item: u64) -> O
 }
 
 impl Source for Synthetic {
-    fn item(&self, item: u64) -> PlannedRequest {
+    fn turn(&self, item: u64, _turn: u32) -> Turn {
         let (text, isl) = self.text(item);
-        PlannedRequest {
-            index: item,
+        Turn {
             isl: Some(isl),
             osl: output_length(self.output, self.seed, item),
             prompt: Prompt::Text(text),
+            extra: None,
+            priority: None,
         }
     }
 
     /// Lengths and segments alone: a lexicon whose words came out otherwise was refused when the source was made.
-    fn shape(&self, item: u64) -> Shape {
+    fn outline(&self, item: u64, _turn: u32) -> Outline {
         let own = Segment { id: segment_id("text", item), tokens: self.length(item) };
         let shared = self.prefix.map(|prefix| prefix.segment(item));
         let content = Content::Segments(shared.into_iter().chain([own]).collect());
-        Shape {
+        Outline {
             isl: Some(content.tokens() as u32),
             osl: output_length(self.output, self.seed, item),
             content,
@@ -155,20 +156,20 @@ pub(crate) mod tests {
         let spec = WorkloadSpec {
             isl: 100,
             isl_stddev: 10.0,
-            prefix: PrefixSpec { length: 30, pool: 2 },
+            prefix: PrefixSpec { length: 30, pool: 2, ..PrefixSpec::default() },
             ..WorkloadSpec::default()
         };
         let source = Synthetic::new(&spec, Seed(1), Arc::new(Letters)).unwrap();
         let mut bodies = std::collections::BTreeSet::new();
         for item in 0..500 {
-            let request = source.item(item);
+            let request = source.turn(item, 0);
             let Prompt::Text(text) = &request.prompt else { panic!() };
-            let shape = source.shape(item);
+            let shape = source.outline(item, 0);
             assert_eq!((shape.isl, shape.osl), (request.isl, request.osl));
             let Content::Segments(parts) = shape.content else { panic!() };
             assert_eq!((parts.len(), parts[0].tokens), (2, 30));
             assert_eq!(request.isl, Some(text.len() as u32));
-            assert_eq!(request, source.item(item));
+            assert_eq!(request, source.turn(item, 0));
             bodies.insert(text[30..].to_owned());
         }
         assert_eq!(bodies.len(), 500);
@@ -187,7 +188,7 @@ pub(crate) mod tests {
         let spec = WorkloadSpec { isl: 9, ..WorkloadSpec::default() };
         let other = WorkloadSpec { osl: Some(7), osl_stddev: 3.0, ..spec.clone() };
         let [a, b] = [&spec, &other].map(|s| Synthetic::new(s, Seed(1), Arc::new(Letters)).unwrap());
-        assert!((0..50).all(|i| a.item(i).prompt == b.item(i).prompt));
-        assert!((0..50).any(|i| b.item(i).osl != Some(7)));
+        assert!((0..50).all(|i| a.turn(i, 0).prompt == b.turn(i, 0).prompt));
+        assert!((0..50).any(|i| b.turn(i, 0).osl != Some(7)));
     }
 }

@@ -23,7 +23,7 @@ fn every_shape_is_read_in_order_and_wraps() {
     let lines = read(text.as_bytes()).unwrap().shaped(&spec, Seed(42));
     assert_eq!((lines.len(), lines.distinct()), (3, Some(3)));
     assert_eq!(lines.ignored().get("session_id"), Some(&2));
-    let item = |i| lines.item(i);
+    let item = |i| lines.turn(i, 0);
     assert_eq!(item(0).prompt, Prompt::Text("one".to_owned()));
     assert_eq!((item(0).osl, item(0).isl), (Some(7), None));
     assert_eq!((item(1).prompt, item(1).osl), (Prompt::Text("two".to_owned()), Some(128)));
