@@ -11,7 +11,7 @@ use tokmark_base::{Content, Lexicon, Micros, Phase, Seed};
 use crate::course::{Address, Course, Numbering};
 use crate::load::Load;
 use crate::shape::{Cancel, Classes};
-use crate::source::{Jsonl, Source, Synthetic};
+use crate::source::{Dataset, Source, Synthetic};
 use crate::spec::{WorkloadError, WorkloadSpec};
 
 /// Version of everything that turns a spec and a seed into bytes and starts. Raised whenever the same spec and seed would give
@@ -155,6 +155,21 @@ impl Shape {
     }
 }
 
+/// What a plan is made from beside its spec: what has been read for it.
+pub struct Inputs {
+    /// Makes text of exactly n tokens.
+    pub lexicon: Arc<dyn Lexicon>,
+    /// What `spec.file` or `spec.dataset` holds, where one is set.
+    pub file: Option<Dataset>,
+}
+
+impl Inputs {
+    /// For synthetic prompts.
+    pub fn synthetic(lexicon: Arc<dyn Lexicon>) -> Self {
+        Self { lexicon, file: None }
+    }
+}
+
 /// The plan of a real run.
 pub struct Plan {
     source: Box<dyn Source>,
@@ -166,17 +181,11 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of `spec`. `seed` is `spec.seed` unless the caller has a reason (a sweep that wants other words a point).
-    /// `file` holds the lines of `spec.file` where that is set; the lexicon makes the words otherwise.
-    pub fn new(
-        spec: &WorkloadSpec,
-        seed: Seed,
-        lexicon: Arc<dyn Lexicon>,
-        file: Option<Jsonl>,
-    ) -> Result<Self, WorkloadError> {
+    pub fn new(spec: &WorkloadSpec, seed: Seed, inputs: Inputs) -> Result<Self, WorkloadError> {
         spec.check()?;
-        let source: Box<dyn Source> = match (file, &spec.file) {
-            (Some(lines), Some(_)) => Box::new(lines.shaped(spec, seed)),
-            (None, None) => Box::new(Synthetic::new(spec, seed, lexicon)?),
+        let source: Box<dyn Source> = match (inputs.file, spec.wants_file()) {
+            (Some(file), true) => file.source(spec, seed, inputs.lexicon),
+            (None, false) => Box::new(Synthetic::new(spec, seed, inputs.lexicon)?),
             _ => return Err(WorkloadError::Source),
         };
         Ok(Self {
@@ -339,7 +348,7 @@ mod tests {
     use crate::source::synthetic::tests::Letters;
 
     fn plan(spec: &WorkloadSpec) -> Plan {
-        Plan::new(spec, Seed(spec.seed), Arc::new(Letters), None).unwrap()
+        Plan::new(spec, Seed(spec.seed), Inputs::synthetic(Arc::new(Letters))).unwrap()
     }
 
     fn load(json: &str) -> Load {
@@ -407,7 +416,7 @@ mod tests {
     #[test]
     fn a_file_without_its_lines_is_an_error() {
         let spec = WorkloadSpec { file: Some("p.jsonl".to_owned()), ..WorkloadSpec::default() };
-        let error = Plan::new(&spec, Seed(1), Arc::new(Letters), None).err();
+        let error = Plan::new(&spec, Seed(1), Inputs::synthetic(Arc::new(Letters))).err();
         assert_eq!(error, Some(WorkloadError::Source));
     }
 }

@@ -127,6 +127,11 @@ pub enum Order {
 }
 
 impl WorkloadSpec {
+    /// Whether the words come from a file.
+    pub fn wants_file(&self) -> bool {
+        self.file.is_some() || self.dataset.is_some()
+    }
+
     /// Refuses what contradicts itself.
     pub fn check(&self) -> Result<(), WorkloadError> {
         for (key, value) in

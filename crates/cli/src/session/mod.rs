@@ -23,7 +23,7 @@ use tokmark_measure::Calibrated;
 use tokmark_record::RunHeader;
 use tokmark_record::header::SCHEMA_VERSION;
 use tokmark_store::{RunDir, RunName, run_id};
-use tokmark_workload::{Load, Plan, Requests as _};
+use tokmark_workload::{Inputs, Load, Plan, Requests as _};
 
 use crate::commands::Context;
 use crate::environment::Environment;
@@ -166,7 +166,7 @@ fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Re
     let prepare = |point: Point| -> Result<Prepared, Failure> {
         let load = point.spec.load.resolve().map_err(|e| Failure::usage(e.to_string()))?;
         let workload = &point.spec.workload;
-        let plan = Plan::new(workload, Seed(workload.seed), Arc::clone(&words.lexicon), lines.clone())
+        let plan = Plan::new(workload, Seed(workload.seed), Inputs { lexicon: Arc::clone(&words.lexicon), file: lines.clone() })
             .map_err(|e| Failure::usage(e.to_string()))?;
         Ok(Prepared { point, load, plan: Arc::new(plan) })
     };

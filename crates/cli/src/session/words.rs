@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use tokmark_base::Lexicon;
 use tokmark_tokens::Tokenizer;
 use tokmark_workload::source::Jsonl;
-use tokmark_workload::{PlannedRequest, Prompt, Requests, WorkloadSpec};
+use tokmark_workload::{Dataset, PlannedRequest, Prompt, Requests, WorkloadSpec};
 
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -73,7 +73,7 @@ impl Vocabulary {
 }
 
 /// The lines of the prompt file, if there is one; and a sentence about keys that were not used.
-pub fn prompts(spec: &WorkloadSpec) -> Result<(Option<Jsonl>, Option<String>), Failure> {
+pub fn prompts(spec: &WorkloadSpec) -> Result<(Option<Dataset>, Option<String>), Failure> {
     let Some(name) = &spec.file else {
         return Ok((None, None));
     };
@@ -84,5 +84,5 @@ pub fn prompts(spec: &WorkloadSpec) -> Result<(Option<Jsonl>, Option<String>), F
         Jsonl::read(name, BufReader::new(file), spec.entries).map_err(|e| Failure::usage(e.to_string()))?;
     let ignored: Vec<String> = lines.ignored().iter().map(|(key, n)| format!("{key} ({n})")).collect();
     let note = (!ignored.is_empty()).then(|| format!("{name}: keys not used: {}", ignored.join(", ")));
-    Ok((Some(lines), note))
+    Ok((Some(lines.into()), note))
 }

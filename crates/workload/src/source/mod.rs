@@ -9,10 +9,12 @@ use tokmark_base::{Content, Micros};
 
 use crate::plan::Prompt;
 
+pub mod dataset;
 pub mod jsonl;
 pub mod row;
 pub mod synthetic;
 
+pub use dataset::Dataset;
 pub use jsonl::{Jsonl, JsonlError};
 pub use row::{Row, RowError, Rows, Said};
 pub use synthetic::Synthetic;
