@@ -19,8 +19,8 @@ Run it with the interpreter that install.sh prints. A job (every key but `trace`
 
 Printed: `version`, `engine` (with every default filled in), `summary` (Dynamo's own), `wall_ms` (the replay call as
 seen from here: reading the trace included; Dynamo's own clock without it is summary.wall_time_ms), `peak_rss_mib`, and
-`requests`. Rows carry their arrival time; Dynamo gives requests random names, so only distinct arrival times tell rows
-of one trace apart.
+`requests`. Rows carry their arrival time, and where a session has several turns every row has its session and turn; else
+Dynamo gives requests random names, so only distinct arrival times tell rows of one trace apart.
 """
 
 import json
@@ -103,6 +103,8 @@ def row(record):
     """One request. Left out: what Dynamo does not know of it, a status of `completed`, an end at the last token, and a
     single admission; workers are numbered from 0."""
     kept = {name: record[theirs] for theirs, name in STAMPS.items() if record[theirs] is not None}
+    if record["session_id"] is not None:
+        kept |= {"session": record["session_id"], "turn": record["turn_index"]}
     if kept["status"] == "completed":
         del kept["status"]
     if kept["end_ms"] == kept.get("last_token_ms"):

@@ -69,6 +69,32 @@ def trace(seed, count, mean_gap_ms, prompt, output, block, groups=0, shared=(0, 
     return rows
 
 
+def sessions(seed, count, mean_gap_ms, turns, prompt, output, think, block, groups, shared):
+    """Rows of conversations, one after another: first turns with exponential gaps, later ones `think` ms after the end of the
+    turn before. Every turn says the blocks of the one before again and adds a range of `prompt` tokens; all ranges are inclusive.
+    """
+    random = Random(seed)
+    prefixes, next_id = [], 0
+    for _ in range(groups):
+        length = random.between(*shared)
+        prefixes.append(list(range(next_id, next_id + length)))
+        next_id += length
+    rows, now = [], 0.0
+    for session in range(count):
+        if session > 0:
+            now = max(round(now + random.gap(mean_gap_ms), 3), round(now + 0.001, 3))
+        ids = prefixes[random.below(groups)]
+        for turn in range(random.between(*turns)):
+            tokens = len(ids) * block + random.between(*prompt)
+            own = -(-tokens // block) - len(ids)
+            ids = ids + list(range(next_id, next_id + own))
+            next_id += own
+            wanted = {"timestamp": now} if turn == 0 else {"delay": random.between(*think)}
+            said = {"input_length": tokens, "output_length": random.between(*output), "hash_ids": ids}
+            rows.append({"session_id": f"s{session}", **wanted, **said})
+    return rows
+
+
 def reference(count):
     return trace(3, count, 50.0, (1024, 1024), (128, 128), 512, groups=32, shared=(1, 1))
 

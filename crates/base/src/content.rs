@@ -11,6 +11,15 @@ pub struct Segment {
     pub tokens: u32,
 }
 
+/// A part of a content that is made of segments and of real tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A run that is always the same.
+    Segment(Segment),
+    /// Real token ids.
+    Tokens(Arc<[u32]>),
+}
+
 /// The identity of a sequence of tokens.
 ///
 /// Simulation needs to know which prompts begin alike, not what they say. Two contents share a prefix exactly as far as their
@@ -21,6 +30,18 @@ pub enum Content {
     Segments(Vec<Segment>),
     /// Real token ids.
     Tokens(Arc<[u32]>),
+    /// Both: prompts whose words are known, and replies of which only the length is.
+    Mixed(Vec<Piece>),
+}
+
+impl Piece {
+    /// Its length, tokens.
+    pub fn tokens(&self) -> u64 {
+        match self {
+            Self::Segment(segment) => u64::from(segment.tokens),
+            Self::Tokens(ids) => ids.len() as u64,
+        }
+    }
 }
 
 impl Content {
@@ -34,6 +55,59 @@ impl Content {
         match self {
             Self::Segments(segments) => segments.iter().map(|s| u64::from(s.tokens)).sum(),
             Self::Tokens(ids) => ids.len() as u64,
+            Self::Mixed(pieces) => pieces.iter().map(Piece::tokens).sum(),
+        }
+    }
+
+    /// Puts `more` at its end.
+    pub fn append(&mut self, more: Self) {
+        match (&mut *self, more) {
+            (_, Self::Segments(more)) if more.is_empty() => {}
+            (Self::Segments(own), more) if own.is_empty() => *self = more,
+            (Self::Segments(own), Self::Segments(more)) => own.extend(more),
+            (Self::Mixed(own), more) => own.extend(more.into_pieces()),
+            (_, more) => {
+                let mut pieces = std::mem::take(self).into_pieces();
+                pieces.extend(more.into_pieces());
+                *self = Self::Mixed(pieces);
+            }
+        }
+    }
+
+    /// Its first `tokens` tokens; all of it if it has no more.
+    #[must_use]
+    pub fn first(&self, tokens: u32) -> Self {
+        let mut left = tokens as usize;
+        let mut take = |there: usize| {
+            let taken = there.min(left);
+            left -= taken;
+            (taken > 0).then_some(taken)
+        };
+        let cut = |own: &Segment, taken: usize| Segment { id: own.id, tokens: taken as u32 };
+        match self {
+            Self::Segments(segments) => {
+                let first = segments.iter().map_while(|own| Some(cut(own, take(own.tokens as usize)?)));
+                Self::Segments(first.collect())
+            }
+            Self::Tokens(ids) => Self::Tokens(ids[..ids.len().min(tokens as usize)].into()),
+            Self::Mixed(pieces) => {
+                let first = pieces.iter().map_while(|piece| match piece {
+                    Piece::Segment(own) => Some(Piece::Segment(cut(own, take(own.tokens as usize)?))),
+                    Piece::Tokens(ids) => match take(ids.len())? {
+                        all if all == ids.len() => Some(Piece::Tokens(Arc::clone(ids))),
+                        taken => Some(Piece::Tokens(ids[..taken].into())),
+                    },
+                });
+                Self::Mixed(first.collect())
+            }
+        }
+    }
+
+    fn into_pieces(self) -> Vec<Piece> {
+        match self {
+            Self::Segments(segments) => segments.into_iter().map(Piece::Segment).collect(),
+            Self::Tokens(ids) => vec![Piece::Tokens(ids)],
+            Self::Mixed(pieces) => pieces,
         }
     }
 }
@@ -62,7 +136,42 @@ mod tests {
         let content = Content::Segments(vec![Segment { id: 1, tokens: 30 }, Segment { id: 2, tokens: 12 }]);
         assert_eq!(content.tokens(), 42);
         assert_eq!(Content::Tokens(Arc::from([1, 2, 3])).tokens(), 3);
+        let mut mixed = content.clone();
+        mixed.append(Content::Tokens(Arc::from([7, 8, 9])));
+        assert_eq!(mixed.tokens(), 45);
         assert_ne!(segment_id("text", 0), segment_id("text", 1));
         assert_ne!(segment_id("text", 0), segment_id("prefix", 0));
+    }
+
+    #[test]
+    fn what_is_put_behind_is_behind_and_a_beginning_is_a_beginning() {
+        let segment = |id, tokens| Segment { id, tokens };
+        let ids = || Content::Tokens(Arc::from([7, 8, 9]));
+        let mut content = Content::default();
+        content.append(ids());
+        assert_eq!(content, ids());
+        content.append(Content::default());
+        assert_eq!(content, ids());
+        content.append(Content::Segments(vec![segment(1, 2), segment(2, 2)]));
+        content.append(ids());
+        let tokens = |ids: &[u32]| Piece::Tokens(Arc::from(ids));
+        let pieces = |pieces: &[Piece]| Content::Mixed(pieces.to_vec());
+        let whole = [
+            tokens(&[7, 8, 9]),
+            Piece::Segment(segment(1, 2)),
+            Piece::Segment(segment(2, 2)),
+            tokens(&[7, 8, 9]),
+        ];
+        assert_eq!(content, pieces(&whole));
+        assert_eq!(content.first(99), content);
+        assert_eq!(content.first(0), pieces(&[]));
+        assert_eq!(content.first(2), pieces(&[tokens(&[7, 8])]));
+        assert_eq!(
+            content.first(6),
+            pieces(&[whole[0].clone(), whole[1].clone(), Piece::Segment(segment(2, 1))])
+        );
+        assert_eq!(ids().first(2), Content::Tokens(Arc::from([7, 8])));
+        let segments = Content::Segments(vec![segment(1, 2), segment(2, 2)]);
+        assert_eq!(segments.first(3), Content::Segments(vec![segment(1, 2), segment(2, 1)]));
     }
 }

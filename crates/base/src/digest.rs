@@ -19,6 +19,13 @@ impl Digest {
         self
     }
 
+    /// Adds bytes without a frame: a digest of nothing but these is plain BLAKE3, as `b3sum` prints it, however they were cut.
+    #[must_use]
+    pub fn raw(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.0.update(bytes.as_ref());
+        self
+    }
+
     /// 64 hexadecimal digits.
     pub fn hex(&self) -> String {
         self.0.finalize().to_hex().to_string()
@@ -38,5 +45,6 @@ mod tests {
     fn framing_tells_parts_apart() {
         assert_ne!(Digest::new().part("ab").part("c").hex(), Digest::new().part("a").part("bc").hex());
         assert_eq!(Digest::new().part("ab").hex(), Digest::new().part(b"ab").hex());
+        assert_eq!(Digest::new().raw("ab").raw("c").hex(), blake3::hash(b"abc").to_hex().to_string());
     }
 }

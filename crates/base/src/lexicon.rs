@@ -13,3 +13,13 @@ pub trait Lexicon: Send + Sync {
     /// already was made by the same lexicon and stays as it is. Equal streams give equal words.
     fn extend(&self, text: &mut String, tokens: u32, stream: &mut Stream) -> u32;
 }
+
+/// What a server wraps around the words of a chat before it counts them: a model's chat template under its tokenizer.
+pub trait Frame: Send + Sync {
+    /// Which template and tokenizer: part of a plan's digest.
+    fn id(&self) -> String;
+
+    /// Tokens of one user message, a system message in front of it if there is one, template included; `None` if that cannot be
+    /// counted.
+    fn count(&self, system: Option<&str>, user: &str) -> Option<u32>;
+}

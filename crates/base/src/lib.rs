@@ -18,8 +18,8 @@ pub mod seed;
 pub mod units;
 
 pub use clock::Clock;
-pub use content::{Content, Segment};
-pub use lexicon::Lexicon;
+pub use content::{Content, Piece, Segment};
+pub use lexicon::{Frame, Lexicon};
 pub use phase::Phase;
 pub use quantity::{Duration, Nanos};
 pub use secret::Secret;

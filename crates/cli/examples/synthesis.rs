@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokmark_base::Clock;
 use tokmark_drive::WallClock;
 use tokmark_tokens::o200k;
-use tokmark_workload::{Plan, Prompt, Requests, WorkloadSpec};
+use tokmark_workload::{Inputs, Plan, Prompt, Requests, WorkloadSpec};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut times = Vec::new();
     for _ in 0..5 {
         let clock = WallClock::start();
         let spec = WorkloadSpec { isl: 2_000, ..WorkloadSpec::default() };
-        let plan = Plan::new(&spec, tokmark_base::Seed(spec.seed), Arc::new(o200k::words()), None)?;
+        let plan = Plan::new(&spec, tokmark_base::Seed(spec.seed), Inputs::synthetic(Arc::new(o200k::words())))?;
         let bytes: usize = (0..1_000)
             .map(|index| match plan.request(index).prompt {
                 Prompt::Text(text) => text.len(),

@@ -10,6 +10,20 @@ use crate::spec::sweep::Requests;
 use crate::spec::{Origin, Sources, SpecError};
 use crate::tokenizer_home;
 
+/// The layer of AIPerf's own defaults.
+pub const LAYER: &str = "aiperf";
+
+/// AIPerf's names of data set layouts, and ours.
+const DATASETS: [(&str, &str); 7] = [
+    ("single_turn", "single_turn"),
+    ("multi_turn", "multi_turn"),
+    ("random_pool", "random_pool"),
+    ("mooncake_trace", "mooncake"),
+    ("burst_gpt_trace", "burst_gpt"),
+    ("raw_payload", "raw_payload"),
+    ("inputs_json", "inputs_json"),
+];
+
 /// What AIPerf's flags ask for.
 #[derive(Clone, Debug)]
 pub struct Translated {
@@ -36,6 +50,8 @@ pub fn translate(args: &ProfileArgs, environment: &Environment) -> Result<Transl
     to.target()?;
     to.load()?;
     to.prefix()?;
+    to.sessions()?;
+    to.users()?;
     let tokenizer = to.tokenizer(environment)?;
     let mut base = defaults(args, tokenizer);
     base.retain(|s| !to.settings.iter().any(|given| given.path == s.path));
@@ -82,21 +98,25 @@ fn defaults(args: &ProfileArgs, tokenizer: Tokenizer) -> Vec<Setting> {
         ("workload.isl", json!(550)),
         ("workload.osl", Value::Null),
         ("workload.entries", json!(100)),
+        ("workload.sessions.header", json!("X-Correlation-ID")),
         ("gate.enabled", json!(false)),
         ("measure.count_tokens", json!(counts)),
         ("output.profile_export_jsonl", json!(true)),
     ];
-    if args.has("input-file") {
+    if args.has("input-file") || args.has("public-dataset") {
         values.retain(|(path, _)| *path != "workload.entries");
     }
     let asked = |name: &str| args.has(name);
-    if !asked("concurrency") && !asked("request-rate") {
+    let paced = ["concurrency", "request-rate", "user-centric-rate", "fixed-schedule"].into_iter().any(asked);
+    if !paced {
         values.push(("load.concurrency", json!(1)));
     }
     let list = |name: &str| args.one(name).is_some_and(|levels| levels.contains(','));
     // In a sweep each level has a number of its own.
     let sweep = list("concurrency") || list("request-rate");
-    if !sweep && !asked("request-count") && !asked("benchmark-duration") {
+    let ends =
+        ["request-count", "benchmark-duration", "num-sessions", "fixed-schedule"].into_iter().any(asked);
+    if !sweep && !ends {
         let concurrency: u64 = args.one("concurrency").and_then(|c| c.parse().ok()).unwrap_or(1);
         values.push(("load.requests", json!((2 * concurrency).max(10))));
     }
@@ -105,7 +125,7 @@ fn defaults(args: &ProfileArgs, tokenizer: Tokenizer) -> Vec<Setting> {
         .map(|(path, value)| Setting {
             path: path.split('.').map(str::to_owned).collect(),
             value,
-            origin: Origin::Preset("aiperf"),
+            origin: Origin::Preset(LAYER),
         })
         .collect()
 }
@@ -132,7 +152,9 @@ impl Translation<'_> {
             ("endpoint-type", &["chat", "completions"][..]),
             ("url-strategy", &["round-robin"]),
             ("export-level", &["summary", "records"]),
-            ("custom-dataset-type", &["single_turn"]),
+            ("custom-dataset-type", &DATASETS.map(|(theirs, _)| theirs)),
+            ("public-dataset", &["sharegpt"]),
+            ("dataset-sampling-strategy", &["sequential", "shuffle", "random"]),
             ("arrival-pattern", &["constant", "poisson", "gamma"]),
             ("wait-for-model-mode", &["models", "inference", "both"]),
         ] {
@@ -180,6 +202,12 @@ impl Translation<'_> {
             ("num-dataset-entries", "workload.entries"),
             ("request-count", "load.requests"),
             ("arrival-smoothness", "load.burstiness"),
+            ("public-dataset", "workload.dataset"),
+            ("dataset-sampling-strategy", "workload.order"),
+            ("isl-block-size", "workload.block_size"),
+            ("seq-dist", "workload.lengths"),
+            ("shared-system-prompt-length", "workload.prefix.system"),
+            ("user-context-prompt-length", "workload.prefix.user_context"),
         ] {
             if let Some(text) = self.args.one(theirs) {
                 self.put(ours, text, theirs)?;
@@ -199,6 +227,7 @@ impl Translation<'_> {
             ("request-rate-ramp-duration", "load.ramp"),
             ("warmup-duration", "load.warmup"),
             ("warmup-request-count", "load.warmup"),
+            ("request-cancellation-delay", "workload.cancel.after"),
         ] {
             let Some(text) = self.args.one(theirs) else { continue };
             if theirs == "benchmark-grace-period" && !self.args.has("benchmark-duration") {
@@ -285,6 +314,68 @@ impl Translation<'_> {
             );
         }
         Ok(())
+    }
+
+    /// Sessions, traces and clients that go away.
+    fn sessions(&mut self) -> Result<(), SpecError> {
+        for (theirs, ours) in [
+            ("num-sessions", "load.sessions"),
+            ("conversation-turn-mean", "workload.sessions.turns"),
+            ("conversation-turn-stddev", "workload.sessions.turns_stddev"),
+            ("conversation-turn-delay-ratio", "workload.sessions.delay_ratio"),
+            ("session-header", "workload.sessions.header"),
+        ] {
+            if let Some(text) = self.args.one(theirs) {
+                self.put(ours, text, theirs)?;
+            }
+        }
+        for (theirs, ours) in [
+            ("conversation-turn-delay-mean", "workload.sessions.delay"),
+            ("conversation-turn-delay-stddev", "workload.sessions.delay_stddev"),
+            ("fixed-schedule-start-offset", "workload.from"),
+            ("fixed-schedule-end-offset", "workload.to"),
+        ] {
+            if let Some(milliseconds) = self.args.one(theirs) {
+                self.put(ours, &format!("{milliseconds}ms"), theirs)?;
+            }
+        }
+        if let Some(kind) = self.args.one("custom-dataset-type")
+            && let Some((_, ours)) = DATASETS.iter().find(|(theirs, _)| *theirs == kind)
+        {
+            self.put("workload.format", ours, "custom-dataset-type")?;
+        }
+        if self.args.has("fixed-schedule") {
+            self.put("load.arrival", "trace", "fixed-schedule")?;
+        }
+        if self.args.has("ignore-trace-delays") {
+            self.put("workload.sessions.delay_ratio", "0", "ignore-trace-delays")?;
+        }
+        if self.args.has("apply-chat-template") {
+            self.put("workload.apply_chat_template", "true", "apply-chat-template")?;
+        }
+        if let Some(percent) = self.args.one("request-cancellation-rate") {
+            let share = percent.trim().parse::<f64>().map(|percent| percent / 100.0).map_err(|_| {
+                refused(format!(
+                    "--request-cancellation-rate {percent}: not a number\nhint: it is per cent, 0 to 100"
+                ))
+            })?;
+            self.put("workload.cancel.share", &share.to_string(), "request-cancellation-rate")?;
+        }
+        Ok(())
+    }
+
+    fn users(&mut self) -> Result<(), SpecError> {
+        let (rate, users) = (self.args.one("user-centric-rate"), self.args.one("num-users"));
+        match (rate, users) {
+            (None, None) => Ok(()),
+            (Some(rate), Some(users)) => {
+                self.put("load.rate", rate, "user-centric-rate")?;
+                self.put("load.users", users, "num-users")
+            }
+            _ => Err(refused(
+                "--user-centric-rate and --num-users go together\nhint: give both, or neither".to_owned(),
+            )),
+        }
     }
 
     fn tokenizer(&mut self, environment: &Environment) -> Result<Tokenizer, SpecError> {

@@ -38,6 +38,16 @@ impl Environment {
         PathBuf::from(self.get("TMPDIR").unwrap_or("/tmp"))
     }
 
+    /// Where things are kept that can be made again: `$XDG_CACHE_HOME/tokmark`, by default `~/.cache/tokmark`. `None` if neither is
+    /// known.
+    pub fn cache(&self) -> Option<PathBuf> {
+        let cache = match self.get("XDG_CACHE_HOME") {
+            Some(dir) => PathBuf::from(dir),
+            None => Path::new(self.get("HOME")?).join(".cache"),
+        };
+        Some(cache.join("tokmark"))
+    }
+
     /// Where this machine's calibration is kept: `$XDG_STATE_HOME/tokmark/calibration.json`, by default below
     /// `~/.local/state`. `None` if neither is known.
     pub fn calibration_file(&self) -> Option<PathBuf> {

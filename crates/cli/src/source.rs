@@ -7,6 +7,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::spec::layers::Setting;
 use crate::spec::preset::Preset;
+use crate::spec::resolve::ReadFile;
 use crate::spec::sweep::Requests;
 use crate::spec::{Origin, Sources, SpecError};
 
@@ -32,6 +33,10 @@ pub fn sources(args: &SourceArgs, environment: &Environment) -> Result<Sources, 
         preset: args.preset.map(|preset| match preset {
             PresetArg::EndpointSweep => Preset::EndpointSweep,
             PresetArg::LlmPerf => Preset::LlmPerf,
+            PresetArg::PrefixRatio => Preset::PrefixRatio,
+            PresetArg::RealTrace => Preset::RealTrace,
+            PresetArg::MultiTurn => Preset::MultiTurn,
+            PresetArg::PriorityTiers => Preset::PriorityTiers,
         }),
         file: args.file.as_deref().map(|path| read(path, "-f takes a YAML spec")).transpose()?,
         deployment: args
@@ -45,6 +50,7 @@ pub fn sources(args: &SourceArgs, environment: &Environment) -> Result<Sources, 
         base: Vec::new(),
         requests: Requests::OURS,
         in_cluster: environment.in_cluster,
+        read: ReadFile(|name| std::fs::read_to_string(name).map_err(|e| e.to_string())),
     })
 }
 

@@ -7,6 +7,7 @@ use tokmark_base::Micros;
 use tokmark_record::{Connect, Read, Reads, Record};
 use tokmark_wire::ReplyReader;
 
+use crate::body::History;
 use crate::socket;
 use crate::tls::Tls;
 
@@ -55,6 +56,14 @@ pub(crate) struct Attempt {
     pub(crate) reopened: bool,
     /// When it has taken too long.
     pub(crate) deadline: Option<Micros>,
+    /// Its client goes away so long after its last byte was sent …
+    pub(crate) cancel_after: Option<Micros>,
+    /// … which is then.
+    pub(crate) cancel_at: Option<Micros>,
+    /// A stream was asked for.
+    pub(crate) streaming: bool,
+    /// What the next turn of its session says again; the reply is kept for it.
+    pub(crate) history: Option<Box<History>>,
 }
 
 impl Attempt {
@@ -89,6 +98,12 @@ impl Connection {
         self.socket.as_raw_fd()
     }
 
+    /// Takes an attempt. `keep_text`: the words of every reply are wanted.
+    pub(crate) fn carry(&mut self, attempt: Box<Attempt>, keep_text: bool) {
+        self.reader.expect(attempt.streaming, keep_text || attempt.history.is_some());
+        self.attempt = Some(attempt);
+    }
+
     /// Hands the request to the kernel as far as it goes. `Ok(true)` once all of it is there.
     pub(crate) fn push(&mut self, now: impl Fn() -> Micros) -> io::Result<bool> {
         let fd = self.fd();
@@ -117,7 +132,9 @@ impl Connection {
                 }
             }
         }
-        attempt.record.sent_end_us = Some(now());
+        let end = now();
+        attempt.record.sent_end_us = Some(end);
+        attempt.cancel_at = attempt.cancel_after.map(|after| end + after);
         attempt.record.bytes_sent = length as u64;
         Ok(true)
     }

@@ -8,7 +8,7 @@ use tokmark_base::{Clock, Micros, Secret};
 use tokmark_record::Sink;
 use tokmark_wire::EndpointKind;
 use tokmark_wire::endpoint::BodyOptions;
-use tokmark_workload::{Pacer, Requests};
+use tokmark_workload::{Numbering, Pacer, Requests};
 
 use crate::clock::WallClock;
 use crate::error::DriveError;
@@ -41,7 +41,7 @@ pub struct Job {
     pub requests: Arc<dyn Requests>,
     /// When it is sent: one pacer a reactor.
     pub pacers: Vec<Pacer>,
-    /// Where it goes, round robin by request index.
+    /// Where it goes, round robin by request index; where the plan has sessions, by session, so that one stays at its target.
     pub targets: Vec<Target>,
     /// How it is said.
     pub endpoint: EndpointKind,
@@ -49,8 +49,10 @@ pub struct Job {
     pub body: BodyOptions,
     /// Keep each reply's text for counting.
     pub keep_text: bool,
-    /// Prefix of every `x-request-id`.
+    /// Prefix of every `x-request-id`, and of the value of `session_header`.
     pub run_id: String,
+    /// Header that names the session of a request that has one, as `<run_id>-<session>`.
+    pub session_header: Option<String>,
     /// Connections to open before t = 0, for each reactor; `None`: as many as can be in flight at once. A server with a thread a
     /// connection is held up by idle ones, so a load opens no more than its first starts need.
     pub open_ahead: Option<u64>,
@@ -76,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) body: BodyOptions,
     pub(crate) keep_text: bool,
     pub(crate) run_id: String,
+    pub(crate) session_header: Option<String>,
+    pub(crate) numbering: Numbering,
     pub(crate) open_ahead: Option<u64>,
     pub(crate) timeout: Option<Micros>,
     pub(crate) connect_timeout: Micros,
@@ -90,7 +94,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn target_of(&self, request: u64) -> usize {
-        (request % self.targets.len() as u64) as usize
+        let n = match self.numbering {
+            Numbering::Single => request,
+            // The low bits of an index count turns.
+            Numbering::Turns => self.numbering.address(request).item,
+        };
+        (n % self.targets.len() as u64) as usize
     }
 }
 
@@ -123,6 +132,8 @@ pub struct RunEnd {
     pub recorded: u64,
     /// Records a full queue had no room for.
     pub lost: u64,
+    /// Sessions that ended before their last turn, because a turn of theirs had failed or was given up.
+    pub broken_sessions: u64,
     /// It was interrupted.
     pub interrupted: bool,
 }
@@ -157,14 +168,17 @@ pub fn run(
 ) -> Result<RunEnd, DriveError> {
     let most = job.pacers.iter().map(Pacer::most_in_flight).try_fold(0_u64, |sum, n| Some(sum + n?));
     let limit = check_file_limit(most.unwrap_or(1))?;
+    crate::body::check_headers(job.requests.classes(), job.session_header.as_deref())?;
     let Job { requests, pacers, targets, endpoint, body, keep_text, run_id, timeout, .. } = job;
     let shared = Arc::new(Shared {
+        numbering: requests.numbering(),
         requests,
         targets,
         endpoint,
         body,
         keep_text,
         run_id,
+        session_header: job.session_header,
         open_ahead: job.open_ahead,
         timeout,
         connect_timeout: job.connect_timeout,
@@ -196,10 +210,10 @@ pub fn run(
     go.wait();
     let sampler = health::start(clock, Arc::clone(&shared), bells, sinks(), limit)
         .map_err(DriveError::system("health thread"))?;
-    let mut failure = None;
+    let (mut failure, mut broken_sessions) = (None, 0);
     for thread in threads {
         match thread.join() {
-            Ok(Ok(())) => {}
+            Ok(Ok(broken)) => broken_sessions += broken,
             Ok(Err(e)) => failure = Some(DriveError::System { what: "reactor", source: e }),
             Err(panic) => std::panic::resume_unwind(panic),
         }
@@ -212,6 +226,7 @@ pub fn run(
         issued: live.total(|l| &l.sent),
         recorded: live.total(|l| &l.recorded),
         lost: live.total(|l| &l.lost),
+        broken_sessions,
         interrupted: control.interrupts() > 0,
     })
 }

@@ -12,12 +12,13 @@ use tokmark_base::{Clock, Micros, Phase};
 use tokmark_record::{Cut, FailureKind, Read, Record, Sink};
 use tokmark_workload::{Next, Pacer, Release, Unsent};
 
+use crate::body::Prepared;
 use crate::clock::{KernelClock, WallClock};
 use crate::connection::{Attempt, Connection, Inbound, State};
 use crate::ending::connect_failure;
 use crate::job::Shared;
 use crate::live::Lane;
-use crate::prepare::{Prepared, Preparer};
+use crate::prepare::Preparer;
 use crate::socket::{self, Bell, Interest, Poller, Timer, WAKE_CAPACITY};
 
 const TIMER: u64 = u64::MAX;
@@ -29,6 +30,9 @@ const READ_BYTES: usize = 64 * 1024;
 /// Bodies made ahead of need, at least; more where more streams start at once.
 const AHEAD: u64 = 64;
 
+/// Prepared later turns that are held before the first look for ones that nobody will want.
+const TURNS_HELD: usize = 64;
+
 /// How long to wait for room in a sink that is full.
 const ROOM_AGAIN: Micros = Micros::from_millis(5);
 
@@ -38,6 +42,7 @@ const STAMP_NOISE: Micros = Micros(200);
 
 mod closing;
 mod opening;
+mod turns;
 
 /// When the bytes of one read arrived, as far as can be told.
 #[derive(Clone, Copy)]
@@ -69,8 +74,14 @@ pub(crate) struct Reactor {
     idle: Vec<Vec<usize>>,
     /// Let go, but the body is not ready.
     waiting: VecDeque<(Release, Micros)>,
+    /// The same of later turns, which do not wait for each other.
+    waiting_turns: Vec<(Release, Micros)>,
+    /// Prepared turns are looked through for unwanted ones when there are so many.
+    turns_limit: usize,
     /// (deadline, slot, attempt), nearly in order.
     deadlines: VecDeque<(Micros, usize, u64)>,
+    /// The same of clients that will go away.
+    cancels: VecDeque<(Micros, usize, u64)>,
     connect_deadlines: VecDeque<(Micros, usize, u32)>,
     /// Due before a stop, never let go, not yet handed over.
     unsent: VecDeque<Unsent>,
@@ -127,7 +138,10 @@ impl Reactor {
             free: Vec::new(),
             idle,
             waiting: VecDeque::new(),
+            waiting_turns: Vec::new(),
+            turns_limit: TURNS_HELD,
             deadlines: VecDeque::new(),
+            cancels: VecDeque::new(),
             connect_deadlines: VecDeque::new(),
             unsent: VecDeque::new(),
             measured_from: None,
@@ -146,13 +160,13 @@ impl Reactor {
         })
     }
 
-    /// Opens connections, waits for the common start, runs to the end.
+    /// Opens connections, waits for the common start, runs to the end. Gives back how many sessions a failure ended.
     pub(crate) fn run(
         mut self,
         ready: &Barrier,
         go: &Barrier,
         start: &OnceLock<WallClock>,
-    ) -> io::Result<()> {
+    ) -> io::Result<u64> {
         self.live().thread.set(socket::thread_id() as u64);
         let ahead = self.pacer.most_in_flight().unwrap_or(AHEAD).clamp(AHEAD, 1_024);
         (0..ahead).for_each(|_| self.ask_ahead());
@@ -174,7 +188,8 @@ impl Reactor {
             }
         }
         opened?;
-        self.turn_until_done()
+        self.turn_until_done()?;
+        Ok(self.pacer.broken_sessions())
     }
 
     fn live(&self) -> &Lane {
@@ -215,6 +230,7 @@ impl Reactor {
             let next = [
                 self.due,
                 self.deadlines.front().map(|d| d.0),
+                self.cancels.front().map(|d| d.0),
                 self.connect_deadlines.front().map(|d| d.0),
                 self.cut_at.map(|c| c.0),
                 (!self.unsent.is_empty()).then(|| now + ROOM_AGAIN),
@@ -252,6 +268,7 @@ impl Reactor {
             self.waiting.pop_front();
             self.begin(release, at, prepared);
         }
+        self.begin_waiting_turns();
         if self.finished {
             return None;
         }
@@ -263,13 +280,10 @@ impl Reactor {
                     if release.phase == Phase::Profiling && self.measured_from.is_none() {
                         self.measured_from = Some(release.intended.unwrap_or(now));
                     }
-                    self.ask_ahead();
-                    if self.waiting.is_empty()
-                        && let Some(prepared) = self.take_body(release.request)
-                    {
-                        self.begin(release, now, prepared);
+                    if self.is_later_turn(release.request) {
+                        self.begin_turn(release, now);
                     } else {
-                        self.waiting.push_back((release, now));
+                        self.begin_first(release, now);
                     }
                     now = self.clock.now();
                 }
@@ -281,9 +295,22 @@ impl Reactor {
                     let measured_end = self.measured_from.zip(self.shared.duration).map(|(from, d)| from + d);
                     let from = measured_end.map_or(now, |end| end.max(now));
                     self.cut_at = self.shared.grace.map(|grace| (from + grace, Cut::Grace));
+                    self.forget_unwanted_turns();
                     return None;
                 }
             }
+        }
+    }
+
+    /// Begins a request of the forecast, as soon as its body is ready.
+    fn begin_first(&mut self, release: Release, now: Micros) {
+        self.ask_ahead();
+        if self.waiting.is_empty()
+            && let Some(prepared) = self.take_body(release.request)
+        {
+            self.begin(release, now, prepared);
+        } else {
+            self.waiting.push_back((release, now));
         }
     }
 
@@ -316,6 +343,8 @@ impl Reactor {
             request: release.request,
             phase: release.phase,
             target,
+            session: prepared.session,
+            class: prepared.class,
             asked: prepared.asked,
             intended_us: release.intended,
             released_us: Some(released),
@@ -330,13 +359,17 @@ impl Reactor {
             handed: 0,
             reopened: false,
             deadline,
+            cancel_after: prepared.cancel_after,
+            cancel_at: None,
+            streaming: prepared.streaming,
+            history: prepared.history,
         });
         while let Some(slot) = self.idle[usize::from(target)].pop() {
             let Some(connection) = self.connections[slot].as_mut().filter(|c| c.state == State::Idle) else {
                 continue;
             };
             connection.state = State::Busy;
-            connection.attempt = Some(attempt);
+            connection.carry(attempt, self.shared.keep_text);
             self.watch_deadline(slot);
             self.push(slot);
             return;
@@ -349,16 +382,28 @@ impl Reactor {
             return;
         };
         let Some(deadline) = attempt.deadline else { return };
-        let entry = (deadline, slot, attempt.record.attempt);
-        let at = self.deadlines.iter().rposition(|d| d.0 <= deadline).map_or(0, |i| i + 1);
-        self.deadlines.insert(at, entry);
+        insert(&mut self.deadlines, (deadline, slot, attempt.record.attempt));
+    }
+
+    /// Once all of a request is sent: when its client goes away, if it is to.
+    fn watch_cancel(&mut self, slot: usize) {
+        let Some(attempt) = self.connections[slot].as_ref().and_then(|c| c.attempt.as_deref()) else {
+            return;
+        };
+        let Some(at) = attempt.cancel_at else { return };
+        insert(&mut self.cancels, (at, slot, attempt.record.attempt));
     }
 
     fn push(&mut self, slot: usize) {
         let clock = self.clock;
         let Some(connection) = self.connections[slot].as_mut() else { return };
         match connection.push(|| clock.now()) {
-            Ok(all) => self.watch_writes(slot, !all),
+            Ok(all) => {
+                if all {
+                    self.watch_cancel(slot);
+                }
+                self.watch_writes(slot, !all);
+            }
             Err(e) => self.broken(slot, FailureKind::SendFailed, &e),
         }
     }
@@ -572,4 +617,10 @@ impl Reactor {
         }
         self.break_off(slot, kind, &error.to_string());
     }
+}
+
+/// Puts an entry into a queue that is ordered by time and nearly always grows at its end.
+fn insert(queue: &mut VecDeque<(Micros, usize, u64)>, entry: (Micros, usize, u64)) {
+    let at = queue.iter().rposition(|earlier| earlier.0 <= entry.0).map_or(0, |i| i + 1);
+    queue.insert(at, entry);
 }

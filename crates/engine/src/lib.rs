@@ -15,6 +15,7 @@ pub mod disagg;
 pub mod fault;
 mod gauges;
 mod lifecycle;
+mod naming;
 pub mod router;
 pub mod scheduler;
 pub mod spec;
@@ -28,6 +29,7 @@ pub use gauges::Gauges;
 pub use lifecycle::{
     Arrival, Breakdown, Carried, Event, FinishReason, Length, Lifecycle, Out, Rejection, RequestId,
 };
+pub use naming::{prompt_segment, reply_segment};
 pub use scheduler::{
     EngineError, Scheduler, Sglang, SglangParams, Slots, TrtLlm, TrtLlmParams, Vllm, VllmParams,
 };

@@ -1,14 +1,19 @@
 //! The virtual-time driver: plan in, records out, as fast as the CPU allows.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use tokmark_base::content::segment_id;
 use tokmark_base::{Micros, Phase};
-use tokmark_record::{
-    Asked, Count, CountSource, Cut, Failure, FailureKind, Outcome, Read, Record, Sink, Usage,
-};
-use tokmark_workload::{Next, Pacer, Release, Requests, Shape};
+use tokmark_record::{Asked, Cut, Failure, FailureKind, Outcome, Record, SessionTurn, Sink};
+use tokmark_workload::{Class, Next, Pacer, Release, Requests, Shape};
 
-use crate::{Arrival, Breakdown, Census, Engine, Event, Leak, Length, Lifecycle, Out, Rejection, RequestId};
+use crate::{Arrival, Census, Engine, Leak, Length, Out, RequestId};
+
+mod attempt;
+mod session;
+
+use attempt::Attempt;
+use session::Sessions;
 
 /// Why a simulation stopped before its end. What was recorded until then is in the sink.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,8 +106,11 @@ pub fn simulate(
         sink,
         limits,
         out: Out::default(),
+        classes: requests.classes().iter().map(Kind::of).collect(),
         attempts: BTreeMap::new(),
+        sessions: Sessions::default(),
         deadlines: VecDeque::new(),
+        goers: BTreeSet::new(),
         next_attempt: 0,
         measured_from: None,
         cut_at: None,
@@ -139,9 +147,14 @@ struct Run<'a> {
     sink: &'a mut dyn Sink,
     limits: Limits,
     out: Out,
+    /// What the plan's classes are to an engine.
+    classes: Vec<Kind>,
     attempts: BTreeMap<RequestId, Attempt>,
+    sessions: Sessions,
     /// In order of time, as attempts start in order and all may take equally long. Those of attempts that ended stay until theirs.
     deadlines: VecDeque<(Micros, RequestId)>,
+    /// Attempts in flight whose clients go away as planned.
+    goers: BTreeSet<(Micros, RequestId)>,
     next_attempt: u64,
     measured_from: Option<Micros>,
     cut_at: Option<(Micros, Cut)>,
@@ -149,14 +162,19 @@ struct Run<'a> {
     stopped: bool,
 }
 
-/// An attempt in flight.
-struct Attempt {
-    record: Record,
-    tokens: u32,
-    /// Prompt tokens found in the cache when it was first admitted.
-    cached: Option<u32>,
-    /// How it ends if its client has gone away.
-    given_up: Option<Outcome>,
+/// What a class is to an engine.
+#[derive(Clone, Copy, Default)]
+struct Kind {
+    adapter: Option<u64>,
+    priority: Option<i32>,
+}
+
+impl Kind {
+    fn of(class: &Class) -> Self {
+        // An adapter is known by the name of its model, whichever classes ask for it.
+        let name = class.model.as_deref().filter(|_| class.adapter);
+        Self { adapter: name.map(|name| segment_id(&format!("adapter {name}"), 0)), priority: class.priority }
+    }
 }
 
 /// Room for so many reads is made at once: more than most replies have tokens, little enough for thousands of streams.
@@ -202,6 +220,7 @@ impl Run<'_> {
         for unsent in self.pacer.stop(now) {
             self.unsent(unsent);
         }
+        self.sessions.end();
         self.cut_at = Some((now, Cut::Interrupt));
     }
 
@@ -218,6 +237,7 @@ impl Run<'_> {
                 }
                 Next::Wait { until } => return until.map_or(Due::AfterCompletion, Due::At),
                 Next::Finished => {
+                    self.sessions.end();
                     if let (None, Some(grace)) = (self.cut_at, self.limits.grace) {
                         // The last start of an open loop may lie long before the end of the measured part.
                         let end = self.measured_from.zip(self.limits.duration).map(|(from, d)| from + d);
@@ -232,6 +252,10 @@ impl Run<'_> {
 
     /// Ends what has had its time.
     fn expire(&mut self, now: Micros) {
+        while let Some((at, id)) = self.goers.first().copied().filter(|(at, _)| *at <= now) {
+            self.goers.pop_first();
+            self.give_up(at, id, Outcome::Cut { by: Cut::Plan });
+        }
         while let Some((at, id)) = self.deadlines.front().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.pop_front();
             if let Some(limit) = self.limits.timeout {
@@ -262,7 +286,9 @@ impl Run<'_> {
     }
 
     fn start(&mut self, release: Release, now: Micros) {
-        let shape = self.requests.shape(release.request);
+        let mut shape = self.requests.shape(release.request);
+        let id = RequestId(self.next_attempt);
+        let said = self.sessions.start(self.requests, release.request, id, &mut shape);
         let mut record = self.record(release, &shape);
         record.released_us = Some(now);
         record.acted_us = Some(now);
@@ -271,7 +297,8 @@ impl Run<'_> {
         record.streamed = !self.limits.whole;
         // One read a token: asked for at once, it is moved around less.
         record.reads.0.reserve(shape.osl.unwrap_or(0).min(READS_AT_ONCE) as usize);
-        let id = RequestId(record.attempt);
+        let kind = shape.class.and_then(|class| self.classes.get(usize::from(class)));
+        let kind = kind.copied().unwrap_or_default();
         let arrival = Arrival {
             id,
             input: shape.isl,
@@ -281,9 +308,14 @@ impl Run<'_> {
                 Some(exactly) => Length::exactly(exactly),
                 None => Length::default(),
             },
+            priority: shape.priority.or(kind.priority).unwrap_or(0),
+            adapter: kind.adapter,
+            session: shape.session.map(|place| place.session),
             ..Arrival::default()
         };
-        self.attempts.insert(id, Attempt { record, tokens: 0, cached: None, given_up: None });
+        let goes = shape.cancel_after.map(|after| now + after);
+        self.goers.extend(goes.map(|at| (at, id)));
+        self.attempts.insert(id, Attempt { record, tokens: 0, cached: None, given_up: None, goes, said });
         if let Some(limit) = self.limits.timeout {
             self.deadlines.push_back((now + limit, id));
         }
@@ -292,7 +324,9 @@ impl Run<'_> {
 
     /// Something planned that the stop rule kept back.
     fn unsent(&mut self, release: Release) {
-        let shape = self.requests.shape(release.request);
+        let mut shape = self.requests.shape(release.request);
+        // How much it would have said again nobody knows.
+        shape.isl = shape.isl.filter(|_| !shape.history);
         let record = self.record(release, &shape);
         self.sink.record(record);
     }
@@ -304,6 +338,8 @@ impl Run<'_> {
             attempt,
             request: release.request,
             phase: release.phase,
+            session: shape.session.map(|p| SessionTurn { id: p.session, turn: p.turn, of: p.turns }),
+            class: shape.class,
             asked: Asked { isl: shape.isl, osl: shape.osl },
             intended_us: release.intended,
             ..Record::default()
@@ -325,8 +361,9 @@ impl Run<'_> {
             Due::AfterCompletion | Due::Over => None,
         };
         let deadline = self.deadlines.front().map(|(at, _)| *at);
+        let goes = self.goers.first().map(|(at, _)| *at);
         let cut = self.cut_at.map(|(at, _)| at).filter(|_| !self.attempts.is_empty());
-        let next = [released, self.engine.next_due(), deadline, cut].into_iter().flatten().min();
+        let next = [released, self.engine.next_due(), deadline, goes, cut].into_iter().flatten().min();
         next.map_or_else(|| Err(self.stuck(now)), |next| Ok(Some(next.max(now))))
     }
 
@@ -355,6 +392,12 @@ impl Run<'_> {
                 ended = true;
                 self.ended = self.ended.max(event.at);
                 let well = attempt.record.outcome.is_success();
+                if let Some(goes) = attempt.goes {
+                    self.goers.remove(&(goes, event.request));
+                }
+                if let Some(said) = attempt.said.filter(|_| well) {
+                    self.sessions.ended(event.request, said, attempt.tokens);
+                }
                 self.pacer.completed(attempt.record.request, now, well);
                 self.sink.record(attempt.record);
             }
@@ -362,95 +405,6 @@ impl Run<'_> {
         self.out = out;
         self.out.clear();
         ended
-    }
-}
-
-impl Attempt {
-    fn heed(&mut self, event: &Event, stamps: &[Micros]) {
-        let at = event.at;
-        match event.what {
-            Lifecycle::Queued
-            | Lifecycle::PrefillChunk(_)
-            | Lifecycle::Preempted
-            | Lifecycle::Reserved
-            | Lifecycle::Moved => {}
-            // What counts is the first admission: after a preemption the cache holds the request's own blocks.
-            Lifecycle::Admitted { cached } => self.cached = self.cached.or(cached),
-            Lifecycle::FirstToken => self.read(at, 1),
-            Lifecycle::Tokens(tokens) => self.read(at, tokens),
-            Lifecycle::Stretch { from, len } => {
-                stamps[from as usize..(from + len) as usize].iter().for_each(|at| self.read(*at, 1));
-            }
-            Lifecycle::Finished(reason) => self.finish(at, reason.as_str()),
-            Lifecycle::Rejected(why) => self.refuse(at, why),
-            Lifecycle::Failed(why) => self.fail(at, why),
-            Lifecycle::Cancelled => {
-                self.record.ended_us = Some(at);
-                if !self.record.streamed {
-                    self.record.reads.0.clear();
-                }
-                self.record.outcome = self.given_up.take().unwrap_or(Outcome::Cut { by: Cut::Interrupt });
-            }
-        }
-    }
-
-    /// Tokens arrived: one event, one read, read the moment it came.
-    fn read(&mut self, at: Micros, tokens: u32) {
-        let read = Read { user: at, kernel: Some(at), open: at, bytes: 0, events: 1, content: 1, tail: true };
-        if self.record.streamed || self.record.reads.is_empty() {
-            self.record.reads.0.push(read);
-        } else if let Some(last) = self.record.reads.0.last_mut() {
-            // A body is one event, when its last byte is there.
-            *last = read;
-        }
-        self.tokens += tokens;
-    }
-
-    fn finish(&mut self, at: Micros, reason: &str) {
-        let record = &mut self.record;
-        let count = |tokens| Count { tokens, source: CountSource::Server };
-        record.ended_us = Some(at);
-        record.first_output = Some(0);
-        record.finish_reason = Some(reason.to_owned());
-        record.usage = Some(Usage {
-            prompt: record.asked.isl,
-            completion: Some(self.tokens),
-            cached: self.cached,
-            ..Usage::default()
-        });
-        record.input = record.asked.isl.map(count);
-        record.output = Some(count(self.tokens));
-        record.outcome = Outcome::Success;
-    }
-
-    fn refuse(&mut self, at: Micros, why: Rejection) {
-        self.give_up(at, why.status(), why.cause());
-    }
-
-    /// Before the first token a failure is a status; after it the reply was a 200 that broke off.
-    fn fail(&mut self, at: Micros, why: Breakdown) {
-        let status = match why {
-            Breakdown::Injected { status } => status,
-            _ => 500,
-        };
-        if self.record.reads.is_empty() || !self.record.streamed {
-            self.record.reads.0.clear();
-            return self.give_up(at, status, why.to_string());
-        }
-        self.record.ended_us = Some(at);
-        self.record.status = Some(200);
-        let kind = match why {
-            Breakdown::Cut | Breakdown::WorkerLost => FailureKind::CutShort,
-            _ => FailureKind::ErrorInStream,
-        };
-        self.record.outcome = Outcome::Failed(Failure { kind, message: why.to_string() });
-    }
-
-    fn give_up(&mut self, at: Micros, status: u16, message: String) {
-        let kind = if status < 500 { FailureKind::HttpClientError } else { FailureKind::HttpServerError };
-        self.record.ended_us = Some(at);
-        self.record.status = Some(status);
-        self.record.outcome = Outcome::Failed(Failure { kind, message });
     }
 }
 

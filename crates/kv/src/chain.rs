@@ -1,6 +1,6 @@
 //! A sequence cut into blocks: the names of its complete blocks, growing as the sequence grows.
 
-use tokmark_base::{Content, Segment};
+use tokmark_base::{Content, Piece, Segment};
 
 use crate::hash::{LocalHash, SequenceHash, follow, local, opaque};
 
@@ -32,6 +32,8 @@ struct Part {
     id: u64,
     offset: u32,
     tokens: u32,
+    /// Token ids of the block before it: with them its place is known.
+    after: u32,
 }
 
 impl Chain {
@@ -54,6 +56,14 @@ impl Chain {
                 }
             }
             Content::Tokens(ids) => chain.extend_tokens(ids),
+            Content::Mixed(pieces) => {
+                for piece in pieces {
+                    match piece {
+                        Piece::Segment(Segment { id, tokens }) => chain.extend(*id, 0, *tokens),
+                        Piece::Tokens(ids) => chain.extend_tokens(ids),
+                    }
+                }
+            }
         }
         chain
     }
@@ -62,7 +72,7 @@ impl Chain {
     pub fn extend(&mut self, id: u64, mut offset: u32, mut tokens: u32) {
         while tokens > 0 {
             let take = tokens.min(self.block - self.tail.tokens);
-            self.tail.push(Part { id, offset, tokens: take });
+            self.tail.push(id, offset, take);
             self.tokens += u64::from(take);
             offset += take;
             tokens -= take;
@@ -116,14 +126,15 @@ impl Chain {
 }
 
 impl Tail {
-    fn push(&mut self, part: Part) {
-        self.tokens += part.tokens;
+    fn push(&mut self, id: u64, offset: u32, tokens: u32) {
+        self.tokens += tokens;
+        let after = self.ids.len() as u32;
         match self.parts.last_mut() {
             // A reply grows token by token; its name must not depend on the rhythm.
-            Some(last) if last.id == part.id && last.offset + last.tokens == part.offset => {
-                last.tokens += part.tokens;
+            Some(last) if last.id == id && last.offset + last.tokens == offset && last.after == after => {
+                last.tokens += tokens;
             }
-            _ => self.parts.push(part),
+            _ => self.parts.push(Part { id, offset, tokens, after }),
         }
     }
 
@@ -137,6 +148,9 @@ impl Tail {
         let mut bytes: Vec<u8> = self.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
         for part in &self.parts {
             bytes.extend_from_slice(&part.bytes());
+            if !self.ids.is_empty() {
+                bytes.extend_from_slice(&part.after.to_le_bytes());
+            }
         }
         opaque(&bytes, seed)
     }
@@ -160,6 +174,9 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
     use super::*;
 
     fn segments(parts: &[(u64, u32)]) -> Content {
@@ -183,6 +200,20 @@ mod tests {
         let whole = Chain::of(&segments(&[(1, 10), (7, 9)]), 4, 1337);
         assert_eq!(grown.names(), whole.names());
         assert_eq!(grown.names().len(), 4);
+    }
+
+    #[test]
+    fn a_block_of_both_kinds_knows_their_order() {
+        let ids = |ids: &[u32]| Piece::Tokens(Arc::from(ids));
+        let said = Piece::Segment(Segment { id: 7, tokens: 2 });
+        let pieces = [
+            vec![ids(&[1, 2]), said.clone()],
+            vec![ids(&[1]), said.clone(), ids(&[2])],
+            vec![said, ids(&[1, 2])],
+        ];
+        let names: BTreeSet<_> =
+            pieces.into_iter().map(|p| Chain::of(&Content::Mixed(p), 4, 1337).names()[0].0).collect();
+        assert_eq!(names.len(), 3);
     }
 
     #[test]

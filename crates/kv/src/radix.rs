@@ -178,8 +178,14 @@ impl RadixCache {
     }
 
     /// The request is through: its complete pages stay for others, the rest is free.
-    pub fn finish(&mut self, sequence: &Sequence, mut lease: Lease) {
-        let complete = sequence.pages().min(lease.pages());
+    pub fn finish(&mut self, sequence: &Sequence, lease: Lease) {
+        self.finish_at(sequence, sequence.tokens(), lease);
+    }
+
+    /// The same where only the first `tokens` of the sequence were computed.
+    pub fn finish_at(&mut self, sequence: &Sequence, tokens: u64, mut lease: Lease) {
+        let computed = tokens / u64::from(self.page);
+        let complete = sequence.pages().min(lease.pages()).min(computed).max(lease.shared);
         if self.reuse && complete > 0 {
             let rest = lease.pages() - complete;
             self.give_back(&mut lease, rest);

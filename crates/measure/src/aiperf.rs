@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use tokmark_base::Micros;
+use tokmark_base::units::parse_duration;
 use tokmark_record::{FailureKind, Record, RunHeader};
 
 use crate::attempt::Scratch;
@@ -223,14 +224,29 @@ pub(crate) fn population(
             .into_iter()
             .map(|row| AiperfError {
                 code: row.status,
+                message: if row.kind == CANCELLED { cancelled_message(header) } else { row.message },
                 kind: refusal(&row.kind, row.status).map_or(row.kind, str::to_owned),
-                message: row.message,
                 count: row.count,
             })
             .collect(),
         start_us: extent.map(|e| Micros(e.0)),
         end_us: extent.map(|e| Micros(e.1)),
         was_cancelled,
+    }
+}
+
+/// What AIPerf calls a request that its client gave up as planned (its `transports/aiohttp_client.py`).
+pub const CANCELLED: &str = "RequestCancellationError";
+
+/// The code AIPerf gives requests that were not allowed to end.
+pub const CANCELLED_CODE: u16 = 499;
+
+/// AIPerf's message for a request given up as planned: it names the delay that was asked for.
+pub fn cancelled_message(header: &RunHeader) -> String {
+    let after = header.spec.pointer("/workload/cancel/after").and_then(serde_json::Value::as_str);
+    match after.and_then(|after| parse_duration(after).ok()) {
+        Some(after) => format!("Request cancelled {:.3}s after being sent", after.as_secs_f64()),
+        None => "Request cancelled after being sent".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::attempt::Scratch;
 use crate::budget::{self, Evidence};
 use crate::catalogue::METRICS;
 use crate::facts::RunFacts;
+use crate::groups::Groups;
 use crate::health::Health;
 use crate::metric::{Kind, Metric, Totals};
 use crate::pool::Side;
@@ -50,8 +51,10 @@ pub fn analyse<I: Iterator<Item = Record>>(
     }
     let due_from = (window.truncated_attempts > 0).then_some(frame.start);
     let mut populations = Populations::new(frame, due_from);
+    let mut groups = Groups::new(&header.classes, frame, due_from);
     for record in records() {
         populations.add(&record, &mut scratch);
+        groups.add(&record, &mut scratch);
     }
     populations.finish();
 
@@ -70,6 +73,7 @@ pub fn analyse<I: Iterator<Item = Record>>(
         .enumerate()
         .filter_map(|(index, metric)| one(metric, index, &mut populations, &totals))
         .collect();
+    [summary.classes, summary.turns] = groups.finish(header.gpus);
     summary.failures = populations.failure_rows();
     summary.censoring = populations.censoring;
     summary.tokens = populations.tokens;
@@ -126,6 +130,7 @@ fn counts(populations: &Populations, health: &Health, facts: &RunFacts, started:
         failed: ends.failed,
         cut: ends.cut,
         not_sent: ends.not_sent,
+        cancelled: ends.cancelled,
         missed_starts: 0,
         warmup: ends.warmup,
         cooldown: ends.cooldown,
@@ -139,18 +144,9 @@ fn one(
     populations: &mut Populations,
     totals: &Totals,
 ) -> Option<MetricSummary> {
-    let mut summary = MetricSummary {
-        tag: metric.tag.to_owned(),
-        label: metric.label.to_owned(),
-        unit: metric.unit.name().to_owned(),
-        better: metric.better,
-        value: None,
-        values: None,
-        adjusted: None,
-    };
     if let Kind::Total(total) = metric.kind {
-        summary.value = Some(total(totals)?);
-        return Some(summary);
+        let value = Some(total(totals)?);
+        return Some(MetricSummary { value, ..statistics::heading(metric) });
     }
     let bounded = populations.bounded(index);
     let mut ranked = |side| populations.ranked(index, Which::Window, side);
@@ -159,12 +155,7 @@ fn one(
         bounds: (bounded > 0).then(|| (ranked(Side::Worst), ranked(Side::Best))),
         bounded,
     };
-    summary.values = statistics::distribution(&faces, 0, metric.unit);
-    let measured = summary.values.is_some();
-    if matches!(metric.kind, Kind::Latency(_)) && totals.failures > 0 && measured {
-        summary.adjusted = statistics::distribution(&faces, totals.failures, metric.unit);
-    }
-    measured.then_some(summary)
+    statistics::of_attempts(metric, &faces, totals.failures)
 }
 
 /// Starts later than the threshold.

@@ -113,6 +113,11 @@ impl Attempt<'_> {
         r.intended_us.or(r.released_us).or(r.acted_us).map(|t| t.0)
     }
 
+    /// Whether it was due at `from` or later; what was never due is.
+    pub fn is_due_from(&self, from: Option<i64>) -> bool {
+        from.is_none_or(|from| self.due().is_none_or(|due| due >= from))
+    }
+
     /// The first content event of a stream; `None` without streaming, where it says nothing about a first token.
     pub fn first(&self) -> Option<Event> {
         self.events.first().copied().filter(|_| self.record.streamed)

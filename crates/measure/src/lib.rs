@@ -17,6 +17,7 @@ pub mod budget;
 pub mod catalogue;
 pub mod facts;
 mod failures;
+mod groups;
 pub mod health;
 pub mod live;
 pub mod metric;

@@ -74,6 +74,9 @@ impl Live {
             self.totals.warmup += u64::from(record.phase == Phase::Warmup);
             return;
         }
+        if record.outcome.is_planned() {
+            return;
+        }
         if !matches!(record.outcome, Outcome::Success) {
             self.totals.failed += 1;
             return;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use tokmark_base::Phase;
-use tokmark_record::{Count, CountSource, FailureKind, Outcome, Record};
+use tokmark_record::{Count, CountSource, Cut, FailureKind, Outcome, Record};
 
+use crate::aiperf::{CANCELLED, CANCELLED_CODE};
 use crate::attempt::{Attempt, Scratch};
 use crate::catalogue::METRICS;
 use crate::failures::{Failures, cut_message, kind_name};
@@ -43,6 +44,8 @@ pub(crate) struct Ends {
     pub(crate) cut: u64,
     /// Never started.
     pub(crate) not_sent: u64,
+    /// Given up by their clients, as planned.
+    pub(crate) cancelled: u64,
     /// Ended well but without content: AIPerf calls these failed.
     pub(crate) silent: u64,
     /// Failed because this machine ran out of something.
@@ -137,7 +140,7 @@ impl Populations {
 
     fn measured(&mut self, a: &Attempt<'_>) {
         // METHOD: intended start (closed loop: release) in the window, whether it was queued since or never started.
-        let inside = self.due_from.is_none_or(|from| a.due().is_none_or(|due| due >= from));
+        let inside = a.is_due_from(self.due_from);
         if inside {
             self.count_end(a);
             self.started(a);
@@ -175,6 +178,8 @@ impl Populations {
                 self.ends.local_limit += u64::from(failure.kind == FailureKind::LocalLimit);
                 self.failures.add(&kind_name(failure.kind), status, &failure.message);
             }
+            // What the plan wanted is no failure of anybody.
+            Outcome::Cut { by: Cut::Plan } => self.ends.cancelled += 1,
             Outcome::Cut { by } => {
                 self.ends.cut += 1;
                 self.failures.add("cut", status, cut_message(*by));
@@ -191,8 +196,12 @@ impl Populations {
             Outcome::Failed(failure) => {
                 self.aiperf_failures.add(&kind_name(failure.kind), record.status, &failure.message);
             }
+            // AIPerf counts those among its errors (`aiperf.rs` has its words for them).
+            Outcome::Cut { by: Cut::Plan } => {
+                self.aiperf_failures.add(CANCELLED, Some(CANCELLED_CODE), cut_message(Cut::Plan));
+            }
             // AIPerf's code for a cancelled request.
-            Outcome::Cut { by } => self.aiperf_failures.add("cut", Some(499), cut_message(*by)),
+            Outcome::Cut { by } => self.aiperf_failures.add("cut", Some(CANCELLED_CODE), cut_message(*by)),
             Outcome::Success => self.aiperf_failures.add(
                 &kind_name(FailureKind::NoContent),
                 record.status,

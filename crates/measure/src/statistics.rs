@@ -1,7 +1,7 @@
 //! From ranked values to the statistics of a summary.
 
-use crate::metric::Unit;
-use crate::summary::{Amount, Distribution, Percentile};
+use crate::metric::{Kind, Metric, Unit};
+use crate::summary::{Amount, Distribution, MetricSummary, Percentile};
 use crate::tally::Ranked;
 
 /// The percentiles we print, and the n from which a 95 % order-statistic interval exists for each (METHOD).
@@ -17,6 +17,27 @@ pub(crate) struct Faces {
     pub(crate) bounds: Option<(Ranked, Ranked)>,
     /// How many values have them.
     pub(crate) bounded: u64,
+}
+
+/// A metric without values.
+pub(crate) fn heading(metric: &Metric) -> MetricSummary {
+    MetricSummary {
+        tag: metric.tag.to_owned(),
+        label: metric.label.to_owned(),
+        unit: metric.unit.name().to_owned(),
+        better: metric.better,
+        value: None,
+        values: None,
+        adjusted: None,
+    }
+}
+
+/// A metric of attempts of which `failures` more have no value: a latency of theirs is +∞. `None` without any value.
+pub(crate) fn of_attempts(metric: &Metric, faces: &Faces, failures: u64) -> Option<MetricSummary> {
+    let values = Some(distribution(faces, 0, metric.unit)?);
+    let twin = matches!(metric.kind, Kind::Latency(_)) && failures > 0;
+    let adjusted = if twin { distribution(faces, failures, metric.unit) } else { None };
+    Some(MetricSummary { values, adjusted, ..heading(metric) })
 }
 
 /// The distribution of `faces` and `infinite` more values at +∞. `None` without any value.

@@ -52,6 +52,12 @@ pub struct Summary {
     pub load: Load,
     /// Every metric that has a value, in catalogue order.
     pub metrics: Vec<MetricSummary>,
+    /// The measured attempts by class, where the workload has classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<GroupSummary>,
+    /// The measured attempts by turn of their session (`0`, `1`, `2`, `3 and later`), where sessions have several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<GroupSummary>,
     /// Failures by kind, status and message, most frequent first.
     pub failures: Vec<FailureRow>,
     /// Events whose arrival is known only as a wide interval.
@@ -82,7 +88,8 @@ impl Summary {
         self.counts.succeeded > 0
     }
 
-    /// Failed, cut and unsent attempts as a share of all that should have succeeded. `None` if there were none.
+    /// Failed, cut and unsent attempts as a share of all that should have succeeded (those cancelled as planned should not). `None`
+    /// if there were none.
     pub fn error_share(&self) -> Option<f64> {
         let c = &self.counts;
         let bad = c.failed + c.cut + c.not_sent;
@@ -112,6 +119,9 @@ pub struct Counts {
     pub cut: u64,
     /// Due in the measured phase, never started before the stop.
     pub not_sent: u64,
+    /// Measured attempts whose client went away as the plan had it: neither successes nor failures, and in no other number.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cancelled: u64,
     /// Open-loop starts later than the dispatch-delay threshold.
     pub missed_starts: u64,
     /// Records of the warm-up phase.
@@ -208,6 +218,33 @@ pub enum Better {
     Lower,
     /// Neither: a fact.
     Neither,
+}
+
+/// Part of the measured attempts, over the window of the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSummary {
+    /// Its name.
+    pub name: String,
+    /// Attempts that ended well.
+    pub succeeded: u64,
+    /// Attempts that failed, were cut or never sent.
+    pub failed: u64,
+    /// Attempts whose client went away as the plan had it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cancelled: u64,
+    /// Prompt tokens found in the cache as a share of all, over the successes that say both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input_ratio: Option<f64>,
+    /// Metrics over its attempts.
+    pub metrics: Vec<MetricSummary>,
+}
+
+impl GroupSummary {
+    /// The metric with this tag, if it has a value in this group.
+    pub fn metric(&self, tag: &str) -> Option<&MetricSummary> {
+        self.metrics.iter().find(|m| m.tag == tag)
+    }
 }
 
 /// One metric over the window.

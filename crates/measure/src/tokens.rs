@@ -12,7 +12,7 @@ pub type Counter<'a> = dyn Fn(&str) -> Option<u32> + 'a;
 /// Counts the tokens of `record`. `counter` counts a text under the chosen tokenizer; needed for `tokenizer` only.
 ///
 /// - `server`: `usage.completion_tokens` and `usage.prompt_tokens`.
-/// - `tokenizer`: the reply's output text plus its reasoning text, each counted alone (AIPerf's default); the input is
+/// - `tokenizer`: the reply's output text plus its tool calls plus its reasoning text, each counted alone (AIPerf's default); the input is
 ///   the plan's own count, made with the same tokenizer.
 /// - `events`: content events of a streamed reply; the input is the plan's own count.
 pub fn assign(record: &mut Record, mode: CountTokens, counter: Option<&Counter<'_>>) {
@@ -29,7 +29,7 @@ pub fn assign(record: &mut Record, mode: CountTokens, counter: Option<&Counter<'
         CountTokens::Tokenizer => {
             let words = text.as_ref().zip(counter).and_then(|(text, counter)| {
                 let of = |s: &str| if s.is_empty() { Some(0) } else { counter(s) };
-                of(&text.output).zip(of(&text.reasoning))
+                Some((of(&text.output)? + of(&text.calls)?, of(&text.reasoning)?))
             });
             record.output = words.map(|(o, r)| count(o + r, CountSource::Tokenizer));
             record.reasoning = words.map(|(_, r)| count(r, CountSource::Tokenizer));
@@ -65,7 +65,7 @@ mod tests {
             streamed: true,
             asked: Asked { isl: Some(7), osl: None },
             reads: Reads(vec![read]),
-            text: Some(ReplyText { output: "a b c".into(), reasoning: "d".into() }),
+            text: Some(ReplyText { output: "a b c".into(), reasoning: "d".into(), ..ReplyText::default() }),
             ..Record::default()
         }
     }

@@ -105,6 +105,8 @@ pub struct Record {
 pub struct ReplyText {
     /// What the answer says.
     pub output: String,
+    /// Names and arguments of the tools it calls: generated like the answer, and no part of what it says.
+    pub calls: String,
     /// What the reasoning says.
     pub reasoning: String,
 }
@@ -241,6 +243,11 @@ impl Outcome {
     /// Whether the attempt succeeded.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Success)
+    }
+
+    /// Whether the plan had its client go away: neither a success nor anybody's failure.
+    pub fn is_planned(&self) -> bool {
+        matches!(self, Self::Cut { by: Cut::Plan })
     }
 }
 

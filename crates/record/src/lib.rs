@@ -16,7 +16,8 @@ pub mod sample;
 pub mod sink;
 
 pub use attempt::{
-    Asked, Connect, Count, CountSource, Cut, Failure, FailureKind, Outcome, Record, ReplyText, Usage,
+    Asked, Connect, Count, CountSource, Cut, Failure, FailureKind, Outcome, Record, ReplyText, ServerSaid,
+    SessionTurn, Usage,
 };
 pub use catalogue::{Catalogue, Exposition, Server};
 pub use header::RunHeader;

@@ -135,6 +135,7 @@ pub(crate) fn requests(summary: &Summary) -> String {
         (c.failed, "failed"),
         (c.cut, "cut"),
         (c.not_sent, "never sent"),
+        (c.cancelled, "cancelled as planned"),
         (c.missed_starts, "started late"),
         (c.lost, "LOST"),
         (c.warmup, "warm-up"),

@@ -111,6 +111,13 @@ impl RunDir {
         Self::checked(path.to_owned())
     }
 
+    /// The sub-directory of one named target. A name is one plain part of a path.
+    pub fn target(&self, name: &RunName) -> Result<Self, StoreError> {
+        let path = self.path.join(name.as_str());
+        make_all(&path)?;
+        Self::checked(path)
+    }
+
     /// The sub-directory of one point of a sweep.
     pub fn point(&self, point: &Point) -> Result<Self, StoreError> {
         let path = self.path.join(point.dir_name());
@@ -138,6 +145,8 @@ pub enum Point {
     PerfConcurrency(u32),
     /// Requests per second.
     Rate(f64),
+    /// Share of each prompt that is its prefix.
+    PrefixRatio(f64),
 }
 
 impl Point {
@@ -147,6 +156,7 @@ impl Point {
             Self::Concurrency(n) => format!("c{n}"),
             Self::PerfConcurrency(n) => format!("-concurrency{n}"),
             Self::Rate(rate) => format!("rate{rate}"),
+            Self::PrefixRatio(ratio) => format!("ratio{ratio}"),
         }
     }
 }

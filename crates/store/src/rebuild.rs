@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 
+use tokmark_base::Micros;
 use tokmark_measure::summary::LoadKind;
 use tokmark_measure::{Analysis, MeasureSpec, RunFacts, analyse};
 use tokmark_record::RunHeader;
-use tokmark_workload::{Arrival, Load, LoadSpec};
+use tokmark_workload::{Arrival, Load, LoadSpec, Rate};
 
 use crate::{Run, StoreError};
 
@@ -49,9 +50,18 @@ pub fn facts_of(load: &Load) -> RunFacts {
         planned: load.requests.filter(|_| load.duration.is_none()),
         asked_rate_per_s: load.mean_rate(),
         asked_concurrency: load.arrival.concurrency().or(load.cap).map(u64::from),
-        ramp_us: (load.ramp.0 > 0).then_some(load.ramp),
+        ramp_us: Some(ramp(load)).filter(|ramp| ramp.0 > 0),
         warmup_auto: load.warmup_auto,
         ..RunFacts::default()
+    }
+}
+
+/// How long the load takes to reach its level; zero without a ramp.
+fn ramp(load: &Load) -> Micros {
+    match &load.rate {
+        Some(Rate::Ramp(ramp)) => Micros::from_secs_f64(ramp.length),
+        Some(Rate::Exponential(ramp)) => Micros::from_secs_f64(ramp.length),
+        _ => load.streams.ramp,
     }
 }
 

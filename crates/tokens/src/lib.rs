@@ -2,16 +2,18 @@
 //!
 //! In: text, or the bytes of a `tokenizer.json`. Out: a [`Tokenizer`], which counts, and a [`Lexicon`], which makes text.
 //! Invariant: a lexicon's text counts, under its tokenizer, to exactly the tokens it says, prefix and body joined; equal seeds
-//! give equal bytes on every machine. A count is of the bare text: no special tokens, no chat template.
+//! give equal bytes on every machine. A count is of the bare text, without special tokens, unless a [`ChatFrame`] was asked.
 //!
 //! Start reading at [`words`]: why a text of k listed words has k tokens, and why the built-in list needs no vocabulary (its
 //! load takes 200 ms) before the first request. [`verify()`] counts again, later, with the real one.
 //! One more built-in vocabulary is one file like `o200k.rs`, with its word list and the test that proves it, and one variant of
 //! [`Tokenizer`].
 
+pub mod frame;
 pub mod hugging_face;
 pub mod o200k;
 pub mod search;
+pub mod template;
 pub mod verify;
 pub mod words;
 
@@ -19,7 +21,9 @@ use std::sync::Arc;
 
 pub use tokmark_base::Lexicon;
 
+pub use frame::ChatFrame;
 pub use hugging_face::HuggingFace;
+pub use template::{ChatTemplate, Message};
 pub use verify::{Mismatch, Verified, verify};
 pub use words::Words;
 
@@ -43,6 +47,16 @@ pub enum TokensError {
         /// The file.
         name: String,
         /// What the reader says.
+        message: String,
+    },
+    /// A chat template cannot be read or rendered.
+    #[error(
+        "{name}: the chat template: {message}\nhint: count without it (leave --apply-chat-template out), or give the directory of a model whose template works (--tokenizer)"
+    )]
+    Template {
+        /// The file or model.
+        name: String,
+        /// What the template engine says.
         message: String,
     },
     /// A text could not be split into tokens.
@@ -75,6 +89,14 @@ impl Tokenizer {
         match self {
             Self::O200k(_) => o200k::NAME,
             Self::HuggingFace(tokenizer) => tokenizer.name(),
+        }
+    }
+
+    /// What it counts by: `o200k`, or the BLAKE3 of the file. Two of one id count alike.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::O200k(_) => "o200k",
+            Self::HuggingFace(tokenizer) => tokenizer.digest(),
         }
     }
 

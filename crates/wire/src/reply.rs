@@ -99,6 +99,12 @@ impl ReplyReader {
         }
     }
 
+    /// How the next reply was asked for, where that is not as the reader was made. Between replies only.
+    pub fn expect(&mut self, streaming: bool, keep_text: bool) {
+        self.streaming = streaming;
+        self.transcript.keep(keep_text);
+    }
+
     /// Takes the bytes of one read. Bytes behind the reply's end belong to no reply: the connection is not kept alive.
     pub fn feed(&mut self, bytes: &[u8]) -> Progress {
         let mut progress = Progress::default();

@@ -35,6 +35,12 @@ impl Transcript {
         transcript
     }
 
+    /// Whether the text of the reply to come is kept.
+    pub(crate) fn keep(&mut self, text: bool) {
+        self.keep_text = text;
+        self.reply.text = text.then(ReplyText::default);
+    }
+
     /// The reply, and a clean page.
     pub(crate) fn take(&mut self) -> Reply {
         self.events = 0;
@@ -122,15 +128,19 @@ impl Transcript {
             return;
         }
         let (output, reasoning) = (chunk.output.as_str(), chunk.reasoning.as_str());
-        if !(output.is_empty() && reasoning.is_empty()) {
+        let answers = !(output.is_empty() && chunk.calls.is_empty());
+        if answers || !reasoning.is_empty() {
             if self.reply.content_events == 0 {
                 // Counted up to this event, tokens before it that made no words included: they are not in the gaps after it.
                 self.reply.first_event_tokens =
                     chunk.usage.and_then(|u| u.completion).filter(|tokens| *tokens > 0);
             }
             self.text(reasoning, true);
+            if let Some(text) = &mut self.reply.text {
+                text.calls.push_str(chunk.calls.as_str());
+            }
             // An event with both is output: the answer has begun.
-            self.content(output, output.is_empty());
+            self.content(output, !answers);
         }
         if let Some(usage) = chunk.usage {
             self.usage(usage);

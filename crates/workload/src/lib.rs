@@ -21,6 +21,7 @@ pub mod schedule;
 pub mod shape;
 pub mod source;
 pub mod spec;
+pub mod trace;
 
 pub use arrival::{Arrival, ArrivalKind};
 pub use course::{Address, Course, Independent, Numbering};

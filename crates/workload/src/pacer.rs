@@ -129,12 +129,25 @@ impl Pacer {
         }
     }
 
-    /// An attempt ended, well or not. After a failure a session that says again what was answered cannot go on.
-    pub fn completed(&mut self, request: u64, now: Micros, well: bool) {
+    /// An attempt ended, well or not. After a failure a session that says again what was answered cannot go on. Tells whether the
+    /// next turn of its session waits for its time now: whether there is something to prepare.
+    pub fn completed(&mut self, request: u64, now: Micros, well: bool) -> bool {
+        if self.stopped {
+            return false;
+        }
         match &mut self.lane {
             Lane::Closed(lane) => lane.completed(request, now, well),
             Lane::Open(lane) => lane.completed(request, now, well),
         }
+    }
+
+    /// Turns that wait for their time, in no order: what a driver may hold prepared, beside what was released.
+    pub fn waiting_turns(&self) -> impl Iterator<Item = u64> + '_ {
+        match &self.lane {
+            Lane::Closed(lane) => lane.turns(),
+            Lane::Open(lane) => lane.turns(),
+        }
+        .requests()
     }
 
     /// Sessions that ended before their last turn because a turn had failed.

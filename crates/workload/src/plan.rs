@@ -10,6 +10,7 @@ use tokmark_base::{Content, Lexicon, Micros, Phase, Seed};
 
 use crate::course::{Address, Course, Numbering};
 use crate::load::Load;
+use crate::shape::lengths::Empirical;
 use crate::shape::{Cancel, Classes};
 use crate::source::{Dataset, Source, Synthetic};
 use crate::spec::{WorkloadError, WorkloadSpec};
@@ -161,12 +162,17 @@ pub struct Inputs {
     pub lexicon: Arc<dyn Lexicon>,
     /// What `spec.file` or `spec.dataset` holds, where one is set.
     pub file: Option<Dataset>,
+    /// What `spec.lengths_file` holds, where one is set.
+    pub lengths: Option<Empirical>,
+    /// A number no other run has, for words that keep caches from finding a prompt. Not part of the digest. Unset: two runs of one
+    /// seed say the same, as simulations may.
+    pub salt: Option<u64>,
 }
 
 impl Inputs {
     /// For synthetic prompts.
     pub fn synthetic(lexicon: Arc<dyn Lexicon>) -> Self {
-        Self { lexicon, file: None }
+        Self { lexicon, file: None, lengths: None, salt: None }
     }
 }
 
@@ -183,9 +189,13 @@ impl Plan {
     /// The plan of `spec`. `seed` is `spec.seed` unless the caller has a reason (a sweep that wants other words a point).
     pub fn new(spec: &WorkloadSpec, seed: Seed, inputs: Inputs) -> Result<Self, WorkloadError> {
         spec.check()?;
-        let source: Box<dyn Source> = match (inputs.file, spec.wants_file()) {
-            (Some(file), true) => file.source(spec, seed, inputs.lexicon),
-            (None, false) => Box::new(Synthetic::new(spec, seed, inputs.lexicon)?),
+        if inputs.lengths.is_some() != spec.lengths_file.is_some() {
+            return Err(WorkloadError::LengthsFile);
+        }
+        let Inputs { lexicon, file, lengths, salt } = inputs;
+        let source: Box<dyn Source> = match (file, spec.wants_file()) {
+            (Some(file), true) => file.source(spec, seed, lexicon)?,
+            (None, false) => Box::new(Synthetic::new(spec, seed, lexicon, lengths, salt)?),
             _ => return Err(WorkloadError::Source),
         };
         Ok(Self {
@@ -332,7 +342,7 @@ impl Course for Plan {
 
 /// Which of `len` items item `n` of a phase is: measured ones take them in order, from `offset` on, and start again; a warm-up takes
 /// them from the end backwards, so that as long as there are enough, no measured request has been seen by the service before.
-fn wrapped(phase: Phase, n: u64, offset: u64, len: u64) -> u64 {
+pub(crate) fn wrapped(phase: Phase, n: u64, offset: u64, len: u64) -> u64 {
     let len = len.max(1);
     match phase {
         Phase::Warmup => len - 1 - n % len,
@@ -411,6 +421,68 @@ mod tests {
         ] {
             assert!(seen.insert(plan(&other).digest(&load("{}"))), "{other:?}");
         }
+    }
+
+    #[test]
+    fn every_key_that_decides_words_is_in_the_digest_and_no_other() {
+        let read = |json: &str| serde_json::from_str::<WorkloadSpec>(json).unwrap_or_else(|e| panic!("{json}: {e}"));
+        let digest = |json: &str| plan(&read(json)).digest(&load("{}"));
+        let sets = [
+            r#"{"lengths": "D(512,128)"}"#,
+            r#"{"lengths": "N(512,9)/(128,9)"}"#,
+            r#"{"lengths": "512,128:50;256,128:50"}"#,
+            r#"{"lengths": "512,128:40;256,128:60"}"#,
+            r#"{"prefix": {"length": 9}}"#,
+            r#"{"prefix": {"length": 9, "pool": 2}}"#,
+            r#"{"prefix": {"length": 9, "pool": 2, "choice": "zipf"}}"#,
+            r#"{"prefix": {"length": 9, "pool": 2, "choice": "zipf", "zipf_alpha": 2}}"#,
+            r#"{"prefix": {"length": 9, "pool": 2, "prompts": 3}}"#,
+            r#"{"prefix": {"system": 9}}"#,
+            r#"{"prefix": {"user_context": 9}}"#,
+            r#"{"prefix": {"ratio": 0.5}}"#,
+            r#"{"prefix": {"hit_rate": 0.5}}"#,
+            r#"{"prefix": {"length": 9}, "cache_bust": "prefix"}"#,
+            r#"{"prefix": {"length": 9}, "cache_bust": "suffix"}"#,
+            r#"{"sessions": {"turns": 2}}"#,
+            r#"{"sessions": {"turns_stddev": 2}}"#,
+            r#"{"sessions": {"turns": 2, "delay": "1s"}}"#,
+            r#"{"sessions": {"turns": 2, "delay": "1s", "delay_stddev": "1s"}}"#,
+            r#"{"sessions": {"turns": 2, "delay": "1s", "delay_law": "exponential"}}"#,
+            r#"{"sessions": {"turns": 2, "history": "none"}}"#,
+            r#"{"classes": [{}]}"#,
+            r#"{"classes": [{"name": "a"}]}"#,
+            r#"{"classes": [{"name": "a", "model": "m"}]}"#,
+            r#"{"classes": [{"name": "a", "model": "m", "adapter": true}]}"#,
+            r#"{"classes": [{"name": "a", "priority": 1}]}"#,
+            r#"{"classes": [{"name": "a"}, {"name": "b"}]}"#,
+            r#"{"classes": [{"name": "a", "weight": 2}, {"name": "b", "weight": 1}]}"#,
+            r#"{"cancel": {"share": 0.5, "after": "1s"}}"#,
+            r#"{"cancel": {"share": 0.5, "after": "2s"}}"#,
+            r#"{"offset": 3}"#,
+        ];
+        let seen: std::collections::BTreeSet<_> = sets.iter().map(|json| digest(json)).collect();
+        assert_eq!(seen.len(), sets.len());
+        assert!(!seen.contains(&digest("{}")));
+        for (one, other) in [
+            ("{}", r#"{"sessions": {"header": null}}"#),
+            ("{}", r#"{"cancel": {"share": 0, "after": "2s"}}"#),
+            (r#"{"classes": [{"name": "a"}]}"#, r#"{"classes": [{"name": "a", "headers": {"x": "y"}, "extra": {"k": 1}}]}"#),
+            (r#"{"classes": [{"name": "a", "weight": 2}, {"name": "b", "weight": 1}]}"#, r#"{"classes": [{"name": "a", "weight": 4}, {"name": "b", "weight": 2}]}"#),
+            (r#"{"lengths": "D(100,100)"}"#, r#"{"lengths": " D( 100,100 ) "}"#),
+            (r#"{"lengths": "1,2:40;3,4:60"}"#, r#"{"lengths": "[(1,2):40,(3,4):60]"}"#),
+        ] {
+            assert_eq!(digest(one), digest(other), "{one} {other}");
+        }
+        let busted = read(r#"{"cache_bust": "prefix"}"#);
+        let salted = |salt| {
+            let inputs = Inputs { salt, ..Inputs::synthetic(Arc::new(Letters)) };
+            let plan = Plan::new(&busted, Seed(1), inputs).unwrap();
+            (plan.digest(&load("{}")), plan.request(0).prompt)
+        };
+        assert_eq!(salted(Some(1)), salted(Some(1)));
+        assert_eq!(salted(Some(1)).0, salted(Some(2)).0);
+        assert_ne!(salted(Some(1)).1, salted(Some(2)).1);
+        assert_ne!(salted(Some(1)).1, salted(None).1);
     }
 
     #[test]

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use tokmark_base::{Micros, Phase, Seed, Stream};
 
-use crate::arrival::Arrival;
 use crate::arrival::trace::Clockwork;
-use crate::course::{Course, Numbering};
+use crate::arrival::{Arrival, Constant};
+use crate::course::{Course, Independent, Numbering};
 use crate::load::{Load, Phased};
 use crate::rate::Rate;
 
@@ -49,6 +49,10 @@ pub struct Schedule {
     n: u64,
     /// When the current phase began.
     began: Micros,
+    /// When the last start was wanted.
+    last: Micros,
+    /// When the rate ends, if it does.
+    end: Option<Micros>,
     position: f64,
     gaps: Stream,
 }
@@ -106,24 +110,44 @@ impl Schedule {
         let after = load.cooldown.map(|extent| Part::of(Phase::Cooldown, extent));
         let phases: Vec<Part> = before.into_iter().chain([measured]).chain(after).collect();
         let gaps = gaps(seed, phases[0].phase);
+        let clockwork = match load.arrival {
+            Arrival::Trace(trace) => trace.clockwork(times(course.as_ref())),
+            _ => Clockwork::default(),
+        };
         Some(Self {
             arrival: load.arrival,
             rate: load.rate.clone(),
             course: Arc::clone(course),
-            clockwork: Clockwork::default(),
+            clockwork,
             seed,
             phases,
             current: 0,
             n: 0,
             began: Micros::ZERO,
+            last: Micros::ZERO,
+            end: load.rate.as_ref().and_then(|rate| rate.shape().end()).map(Micros::from_secs_f64),
             position: 0.0,
             gaps,
         })
     }
 
-    /// The measured starts as drawn; `None` in a closed loop.
+    /// The measured starts as drawn; `None` in a closed loop, and where sessions alone end the turns of users. Where items are
+    /// sessions, a start is that of a session, but with users, whose every turn is wanted at a time of its own.
     pub fn realised(load: &Load, seed: Seed, course: &Arc<dyn Course>) -> Option<Realised> {
-        let mut schedule = Self::new(&Load { cooldown: None, ..load.clone() }, seed, course)?;
+        let mut load = Load { cooldown: None, ..load.clone() };
+        let mut course = Arc::clone(course);
+        if let Arrival::Users(_) = load.arrival {
+            if course.numbering() == Numbering::Turns {
+                load.sessions = None;
+            }
+            if load.requests.or(load.sessions).is_none() && load.duration.is_none() {
+                return None;
+            }
+            // All users together come round at equal gaps.
+            load.arrival = Arrival::Constant(Constant);
+            course = Arc::new(Independent);
+        }
+        let mut schedule = Self::new(&load, seed, &course)?;
         let (mut starts, mut from) = (0, None);
         while let Some(start) = schedule.next() {
             if start.phase == Phase::Profiling {
@@ -140,7 +164,16 @@ impl Schedule {
     /// The phase the last start lies in and when it ends, if its length ends it.
     pub fn phase_end(&self) -> Option<(Phase, Micros)> {
         let part = self.phases.get(self.current)?;
-        Some((part.phase, self.began + part.length?))
+        Some((part.phase, self.end_of(part)?))
+    }
+
+    fn end_of(&self, part: &Part) -> Option<Micros> {
+        part.length.map(|length| self.began + length).into_iter().chain(self.end).min()
+    }
+
+    /// The trace's times as times of the run.
+    pub(crate) fn clockwork(&self) -> &Clockwork {
+        &self.clockwork
     }
 
     /// Time of a position; `None` if it is never reached.
@@ -166,13 +199,13 @@ impl Schedule {
 
     /// The start after the last one, and the position after it.
     fn following(&mut self) -> Option<(Micros, f64)> {
-        if let Arrival::Trace(trace) = self.arrival {
+        if let Arrival::Trace(_) = self.arrival {
             if self.n >= self.course.timed_items()? {
                 return None;
             }
             let request = self.course.numbering().index(Phase::Profiling, self.n, 0);
             let at = self.course.at(request)?;
-            return Some((trace.wanted(&mut self.clockwork, at), 0.0));
+            return Some((self.clockwork.wanted(at), 0.0));
         }
         let step = self.arrival.process().step(self.position, &mut self.gaps)?;
         Some((self.time(step.at)?, step.next))
@@ -183,13 +216,24 @@ impl Schedule {
         if let Some(at) = at {
             self.position = self.position_at(at);
         }
-        self.began = at.or_else(|| self.time(self.position)).unwrap_or(self.began);
+        // A trace has no position; where a rate never comes to one, it has ended before.
+        let left_off = || if self.rate.is_some() { self.time(self.position).or(self.end) } else { Some(self.last) };
+        self.began = at.or_else(left_off).unwrap_or(self.last);
         self.current += 1;
         self.n = 0;
         if let Some(part) = self.phases.get(self.current) {
             self.gaps = gaps(self.seed, part.phase);
         }
     }
+}
+
+/// All times a trace has, those of later turns included, in no order.
+fn times(course: &dyn Course) -> impl Iterator<Item = Micros> + '_ {
+    let numbering = course.numbering();
+    (0..course.timed_items().unwrap_or(0)).flat_map(move |item| {
+        let first = numbering.index(Phase::Profiling, item, 0);
+        (first..first + u64::from(course.turns(first))).filter_map(|request| course.at(request))
+    })
 }
 
 fn gaps(seed: Seed, phase: Phase) -> Stream {
@@ -209,14 +253,16 @@ impl Iterator for Schedule {
             let Some((at, next)) = self.following() else {
                 // Nothing more is ever wanted in this phase: a trace is through, a rate has ended.
                 self.current = self.phases.len();
+                self.began = self.end.unwrap_or(self.last);
                 return None;
             };
-            let end = part.length.map(|length| self.began + length);
+            let end = self.end_of(&part);
             if end.is_some_and(|end| at >= end) {
                 self.enter_next(end);
                 continue;
             }
             self.position = next;
+            self.last = at;
             self.n += 1;
             let n = self.n - 1;
             return Some(Start { phase: part.phase, n, at });
@@ -227,7 +273,7 @@ impl Iterator for Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::course::{Independent, index_of};
+    use crate::course::index_of;
     use crate::load::LoadSpec;
 
     fn load(json: &str) -> Load {

@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 use crate::quantity::Duration;
 use crate::source::FileFormat;
 
-/// No model takes more, and a slip of the finger shall not fill the memory.
-const MOST_TOKENS: u32 = 10_000_000;
-
 mod cancel;
+mod check;
 mod class;
+mod error;
 mod prefix;
 mod sessions;
 
 pub use cancel::CancelSpec;
 pub use class::ClassSpec;
+pub use error::WorkloadError;
 pub use prefix::{CacheBust, PrefixChoice, PrefixSpec};
 pub use sessions::{DelayLaw, History, SessionSpec};
 
@@ -132,148 +132,18 @@ impl WorkloadSpec {
         self.file.is_some() || self.dataset.is_some()
     }
 
+    /// Requests of a warm-up that send each shared prefix once, where a hit rate is asked of the measured part: the warm-up must
+    /// be exactly these.
+    pub fn prime_requests(&self) -> Option<u64> {
+        let (prefix, _) = self.prefix.hit_rate.and_then(|_| self.prefix.split(self.isl))?;
+        (prefix > 0).then_some(u64::from(self.prefix.pool))
+    }
+
     /// Refuses what contradicts itself.
     pub fn check(&self) -> Result<(), WorkloadError> {
-        for (key, value) in
-            [("workload.isl_stddev", self.isl_stddev), ("workload.osl_stddev", self.osl_stddev)]
-        {
-            if !(0.0..=f64::from(MOST_TOKENS)).contains(&value) {
-                return Err(WorkloadError::Deviation { key, value });
-            }
-        }
-        for (key, value) in [
-            ("workload.isl", Some(u64::from(self.isl))),
-            ("workload.osl", self.osl.map(u64::from)),
-            ("workload.prefix.pool", Some(u64::from(self.prefix.pool))),
-            ("workload.entries", self.entries),
-        ] {
-            if value == Some(0) {
-                return Err(WorkloadError::Zero { key });
-            }
-        }
-        for (key, tokens) in [
-            ("workload.isl", Some(self.isl)),
-            ("workload.osl", self.osl),
-            ("workload.prefix.length", Some(self.prefix.length)),
-        ] {
-            if let Some(tokens) = tokens.filter(|n| *n > MOST_TOKENS) {
-                return Err(WorkloadError::TooLong { key, tokens });
-            }
-        }
-        if self.osl.is_none() && self.osl_stddev > 0.0 {
-            return Err(WorkloadError::Contradiction {
-                key: "workload.osl_stddev",
-                other: "workload.osl: null",
-                hint: "give workload.osl (--osl) a mean, or leave the deviation out",
-            });
-        }
-        if self.file.is_some() && self.prefix.length > 0 {
-            return Err(WorkloadError::Contradiction {
-                key: "workload.prefix.length",
-                other: "workload.file",
-                hint: "a shared prefix belongs to synthetic prompts: leave one of the two out, or write the prefix into the file",
-            });
-        }
-        if self.prefix.length == 0 && self.prefix.pool > 1 {
-            return Err(WorkloadError::Contradiction {
-                key: "workload.prefix.pool",
-                other: "workload.prefix.length: 0",
-                hint: "give the prefix a length (--prefix-length), or leave the pool out",
-            });
-        }
-        Ok(())
+        check::check(self)
     }
-}
-
-/// What is wrong with a workload.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum WorkloadError {
-    /// Two keys that cannot both hold.
-    #[error("{key} contradicts {other}\nhint: {hint}")]
-    Contradiction {
-        /// The one key.
-        key: &'static str,
-        /// The other.
-        other: &'static str,
-        /// What to do.
-        hint: &'static str,
-    },
-    /// A deviation that is none.
-    #[error("{key} is {value}\nhint: a standard deviation is a number of tokens, from 0 to 10000000")]
-    Deviation {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: f64,
-    },
-    /// Zero where at least one is needed.
-    #[error("{key} is 0\nhint: it must be at least 1")]
-    Zero {
-        /// The key.
-        key: &'static str,
-    },
-    /// More tokens than any model takes.
-    #[error("{key} is {tokens} tokens\nhint: at most 10000000 are made")]
-    TooLong {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        tokens: u32,
-    },
-    /// `workload.file` was given and its lines were not handed over, or the other way round.
-    #[error(
-        "workload.file and the source handed over do not match\nhint: read the file first (source::jsonl)"
-    )]
-    Source,
-    /// The tokenizer cannot make a text of exactly the length asked.
-    #[error(
-        "no text of exactly {asked} tokens can be made with the tokenizer {lexicon} (the nearest found has {got})\nhint: use another tokenizer (--tokenizer), or a prompt file (--file)"
-    )]
-    Inexact {
-        /// Tokens asked.
-        asked: u32,
-        /// Tokens got.
-        got: u32,
-        /// The tokenizer.
-        lexicon: String,
-    },
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_spec_is_the_default_and_unknown_keys_are_refused() {
-        let spec: WorkloadSpec = serde_json::from_str("{}").unwrap();
-        assert_eq!(spec, WorkloadSpec::default());
-        assert_eq!((spec.isl, spec.osl, spec.seed), (512, Some(128), 42));
-        let none: WorkloadSpec = serde_json::from_str(r#"{"osl": null}"#).unwrap();
-        assert_eq!(none.osl, None);
-        assert!(serde_json::from_str::<WorkloadSpec>(r#"{"isl_mean": 3}"#).is_err());
-        let text = serde_json::to_string(&spec).unwrap();
-        assert_eq!(serde_json::from_str::<WorkloadSpec>(&text).unwrap(), spec);
-    }
-
-    #[test]
-    fn contradictions_name_both_keys() {
-        let base = WorkloadSpec::default();
-        let cases = [
-            WorkloadSpec { isl: 0, ..base.clone() },
-            WorkloadSpec { osl: Some(u32::MAX), ..base.clone() },
-            WorkloadSpec { isl_stddev: f64::NAN, ..base.clone() },
-            WorkloadSpec { osl: None, osl_stddev: 3.0, ..base.clone() },
-            WorkloadSpec { prefix: PrefixSpec { pool: 3, ..PrefixSpec::default() }, ..base.clone() },
-            WorkloadSpec {
-                file: Some("a.jsonl".to_owned()),
-                prefix: PrefixSpec { length: 9, ..PrefixSpec::default() },
-                ..base.clone()
-            },
-        ];
-        for spec in cases {
-            let message = spec.check().unwrap_err().to_string();
-            assert!(message.contains("workload.") && message.contains("hint:"), "{message}");
-        }
-        assert_eq!(base.check(), Ok(()));
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokmark_base::{Content, Lexicon, Seed, Stream};
 use tokmark_record::file::LineReader;
-use tokmark_workload::{LoadSpec, Next, Pacer, Plan, Requests, WorkloadSpec};
+use tokmark_workload::{LoadSpec, Next, Pacer, Inputs, Plan, Requests, WorkloadSpec};
 
 use super::{percent, run_dir, tokmark};
 use crate::{Outcome, proc};
@@ -185,7 +185,7 @@ impl Lexicon for Letters {
 fn export(case: &Case, requests: u64, path: &Path) -> Outcome {
     let workload: WorkloadSpec = serde_json::from_value(case.workload())?;
     let load = serde_json::from_value::<LoadSpec>(case.load(requests))?.resolve()?;
-    let plan = Plan::new(&workload, Seed(workload.seed), Arc::new(Letters), None)?;
+    let plan = Plan::new(&workload, Seed(workload.seed), Inputs::synthetic(Arc::new(Letters)))?;
     let mut pacer = Pacer::new(&load, plan.seed(), 0, 1);
     let mut out = BufWriter::new(File::create(path)?);
     let mut ids = std::collections::HashMap::new();

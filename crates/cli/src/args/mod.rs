@@ -153,6 +153,14 @@ pub enum PresetArg {
     EndpointSweep,
     /// Concurrency 1 to 256 in powers of two, ISL 3000, OSL 150, requests 10x, warm-up 2x, seed 100
     LlmPerf,
+    /// Prefix ratios 0.1 to 0.9 of ISL 14000, 20 prefixes, OSL 200, 200 requests at concurrency 20
+    PrefixRatio,
+    /// A trace (--input) at its own times
+    RealTrace,
+    /// Sessions of 5 turns (or those of --input), 10 at a time
+    MultiTurn,
+    /// Three priorities that share the load (or the trace of --input), without and with telling the service
+    PriorityTiers,
 }
 
 /// `tokmark bench` and `tokmark simulate`.

@@ -7,6 +7,7 @@ use tokmark_workload::{Load, Phased, Requests};
 
 use crate::exit::Exit;
 use crate::screen::Screen;
+use crate::session::outcome::label;
 use crate::session::{Prepared, Ready};
 
 /// Requests looked at for mean lengths.
@@ -18,10 +19,9 @@ const NEEDED: [(&str, u64); 5] = [("p50", 6), ("p90", 36), ("p95", 72), ("p99", 
 pub(super) fn tell(ready: &Ready, screen: Screen) -> Exit {
     let mut objects = Vec::new();
     for prepared in &ready.points {
-        let label = match (prepared.point.level, &ready.sweep) {
-            (Some(level), Some(sweep)) => format!("{} {level}: ", sweep.axis.word()),
-            _ => String::new(),
-        };
+        let axis = ready.sweep.as_ref().map(|sweep| sweep.axis);
+        let label = label(prepared.point.target.as_deref(), axis, prepared.point.level);
+        let label = if label.is_empty() { label } else { format!("{label}: ") };
         let plan = look(prepared);
         screen.result(&format!("{label}{}", text(&plan)));
         objects.push(plan);
@@ -48,6 +48,7 @@ fn look(prepared: &Prepared) -> Value {
         .map(|(name, needed)| json!({"percentile": name, "needed": needed, "missing": needed - measured.unwrap_or(0)}))
         .collect();
     json!({
+        "target": prepared.point.target,
         "level": prepared.point.level,
         "load": load.describe(),
         "requests": measured,

@@ -12,21 +12,38 @@ type Idle = (&'static str, bool, &'static str);
 
 /// What in the spec does nothing in a simulation, and what in its files was not used.
 pub fn notes(spec: &Spec) -> Vec<String> {
-    let engine = &spec.engine;
-    let plan = told([
+    told(of_the_plan(spec)).chain(of_the_cluster(spec)).collect()
+}
+
+/// What acts on requests that the plan does not have, and what requests have that nothing acts on. What a file's rows have, only
+/// the run can tell.
+fn of_the_plan(spec: &Spec) -> [Idle; 4] {
+    let (engine, workload, router) = (&spec.engine, &spec.workload, &spec.router);
+    let file = workload.wants_file();
+    let by_priority = engine.scheduling_policy == Some(SchedulingPolicy::Priority);
+    let prioritised = workload.classes.iter().any(|class| class.priority.is_some());
+    [
         (
             "router.affinity",
-            spec.router.affinity != Affinity::None,
-            "no request belongs to a conversation yet",
+            router.affinity != Affinity::None && workload.sessions.turns == 1 && !file,
+            "no request belongs to a conversation: see workload.sessions",
         ),
         (
             "engine.scheduling_policy",
-            engine.scheduling_policy == Some(SchedulingPolicy::Priority),
-            "all requests have one priority yet",
+            by_priority && !prioritised && !file,
+            "all requests have one priority: see workload.classes",
         ),
-        ("engine.max_loras", engine.max_loras.is_some(), "no request asks for an adapter yet"),
-    ]);
-    plan.chain(of_the_cluster(spec)).collect()
+        (
+            "engine.max_loras",
+            engine.max_loras.is_some() && !workload.classes.iter().any(|class| class.adapter),
+            "no request asks for an adapter: see workload.classes",
+        ),
+        (
+            "workload.classes[].priority",
+            prioritised && !by_priority && router.queue_threshold.is_none(),
+            "engine.scheduling_policy is not priority, and the router keeps no queue",
+        ),
+    ]
 }
 
 /// The part of it that holds whatever the requests are.
@@ -127,8 +144,19 @@ mod tests {
     fn what_does_nothing_is_named_and_what_does_something_is_not() {
         let host = json!({"host": {"blocks": 8}});
         let disk = json!({"disk": {"blocks": 8}});
+        let tiers = json!([{"name": "paid", "priority": 0}, {"name": "free", "priority": 5}]);
+        let tuned = json!([{"name": "tuned", "model": "tuned", "adapter": true}]);
         let cases = [
             (json!({}), None),
+            (json!({"router": {"affinity": "soft"}}), Some("router.affinity")),
+            (json!({"router": {"affinity": "soft"}, "workload": {"sessions": {"turns": 3}}}), None),
+            (json!({"router": {"affinity": "soft"}, "workload": {"file": "trace.jsonl"}}), None),
+            (json!({"engine": {"scheduling_policy": "priority"}}), Some("engine.scheduling_policy")),
+            (json!({"engine": {"scheduling_policy": "priority"}, "workload": {"classes": tiers}}), None),
+            (json!({"router": {"queue_threshold": 2.0}, "workload": {"classes": tiers}}), None),
+            (json!({"workload": {"classes": tiers}}), Some("workload.classes[].priority")),
+            (json!({"engine": {"max_loras": 2}}), Some("engine.max_loras")),
+            (json!({"engine": {"max_loras": 2}, "workload": {"classes": tuned}}), None),
             (json!({"timing": {"cuda_graph_sizes": "1,8"}}), Some("timing.cuda_graph_sizes")),
             (
                 json!({"timing": {"model": "constant", "load_factor": 2, "cuda_graph_sizes": "auto"}}),

@@ -3,13 +3,16 @@
 //! The order is such that nothing is sent before everything that can be wrong was looked at: spec, prompts, limits, output
 //! directory, then the target's health, then the load.
 
+pub mod counted;
 pub mod dry_run;
 pub mod gate;
 pub mod idle;
 pub mod interrupt;
+pub mod making;
 pub mod live;
 pub mod outcome;
 pub mod point;
+pub mod router;
 pub mod target;
 pub mod twin;
 pub mod words;
@@ -17,13 +20,12 @@ pub mod words;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokmark_base::Seed;
 use tokmark_drive::WallClock;
 use tokmark_measure::Calibrated;
 use tokmark_record::RunHeader;
 use tokmark_record::header::SCHEMA_VERSION;
 use tokmark_store::{RunDir, RunName, run_id};
-use tokmark_workload::{Inputs, Load, Plan, Requests as _};
+use tokmark_workload::{Load, Plan, Requests as _};
 
 use crate::commands::Context;
 use crate::environment::Environment;
@@ -32,10 +34,12 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::session::gate::Gate;
 use crate::session::interrupt::Interrupts;
+use crate::session::making::{Making, salt};
 use crate::session::outcome::Outcome;
 use crate::session::point::{PointRun, rfc3339};
 use crate::session::target::Place;
 use crate::session::words::{Vocabulary, prompts};
+use crate::spec::preset::Preset;
 use crate::spec::resolve::{Point, Resolved};
 use crate::spec::sweep::{Axis, Sweep};
 
@@ -96,7 +100,10 @@ pub fn measure(
     let prepared = prepare(resolved, means, context)?;
     if dry_run {
         match means {
-            Means::Wire => drop(target::check(&prepared.points[0].point.spec, &context.environment)?),
+            Means::Wire => {
+                drop(target::check(&prepared.points[0].point.spec, &context.environment)?);
+                prepared.points.iter().try_for_each(|p| point::check(&p.plan, &p.point.spec))?;
+            }
             Means::Virtual => prepared.points.iter().try_for_each(|p| twin::check(&p.point.spec))?,
         }
         return Ok(dry_run::tell(&prepared, context.screen));
@@ -118,6 +125,7 @@ pub fn make(
 /// Everything worked out, nothing sent, no file made.
 struct Ready {
     means: Means,
+    preset: Option<Preset>,
     sweep: Option<Sweep>,
     points: Vec<Prepared>,
     words: Vocabulary,
@@ -159,19 +167,14 @@ fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Re
         ));
     }
     let words = Vocabulary::of(&first.spec.workload, &context.environment)?;
-    let (lines, note) = prompts(&first.spec.workload)?;
+    let (file, note) = prompts(&first.spec.workload)?;
     if let Some(note) = note {
         screen.note(&format!("note: {note}"));
     }
-    let prepare = |point: Point| -> Result<Prepared, Failure> {
-        let load = point.spec.load.resolve().map_err(|e| Failure::usage(e.to_string()))?;
-        let workload = &point.spec.workload;
-        let plan = Plan::new(workload, Seed(workload.seed), Inputs { lexicon: Arc::clone(&words.lexicon), file: lines.clone() })
-            .map_err(|e| Failure::usage(e.to_string()))?;
-        Ok(Prepared { point, load, plan: Arc::new(plan) })
-    };
-    let points = resolved.points.into_iter().map(prepare).collect::<Result<_, _>>()?;
-    Ok(Ready { means, sweep: resolved.sweep, points, words })
+    let preset = resolved.preset;
+    let mut make = Making { words: &words, file, salt: salt(), taken: 0 };
+    let points = resolved.points.into_iter().map(|point| make.point(point)).collect::<Result<_, _>>()?;
+    Ok(Ready { means, preset, sweep: resolved.sweep, points, words })
 }
 
 fn run_points(
@@ -180,22 +183,82 @@ fn run_points(
     interrupts: Interrupts,
     context: &Context,
 ) -> Result<Outcome, Failure> {
-    let Ready { means, sweep, mut points, words } = ready;
-    let sweep = sweep.as_ref();
+    let Ready { means, preset, sweep, points, words } = ready;
     for prepared in &points {
         match means {
             Means::Wire => {
                 let _ = tokmark_drive::check_file_limit(prepared.load.most_in_flight().unwrap_or(1))?;
+                point::check(&prepared.plan, &prepared.point.spec)?;
             }
             Means::Virtual => twin::check(&prepared.point.spec)?,
         }
     }
-    let screen = context.screen;
     // Whatever keeps it from being written, another --out is the way out: usage, not a fault of ours.
     let outer = open_home(home, means, &points[0]).map_err(|e| Failure::usage(e.to_string()))?;
     let discard = Discard::unless_used(&outer);
+    let named = points[0].point.target.is_some();
+    let mut outcome = Outcome::new(outer.path().to_owned(), preset, sweep.as_ref().map(|s| s.axis), named);
+    let plan = Arc::clone(&points[0].plan);
+    let session = |place| Session {
+        means,
+        environment: &context.environment,
+        screen: context.screen,
+        interrupts: interrupts.clone(),
+        place,
+        words: words.clone(),
+        calibrated: crate::calibration::load(&context.environment),
+    };
+    let mut discard = Some(discard);
+    for group in by_target(points) {
+        match open_target(&group, means, context, &interrupts) {
+            Ok((place, found)) => {
+                if let Some(discard) = discard.take() {
+                    discard.keep();
+                }
+                let dir = match &group[0].point.target {
+                    Some(name) => outer.target(&RunName::parse(name)?)?,
+                    None => outer.clone(),
+                };
+                run_target(group, &dir, &found, sweep.as_ref(), &session(place), context, &mut outcome)?;
+            }
+            // What was measured before is told all the same.
+            Err(failure) if outcome.made().next().is_some() => outcome.end_with(&failure),
+            Err(failure) => return Err(failure),
+        }
+        if interrupts.count() > 0 || outcome.has_trouble() {
+            break;
+        }
+    }
+    if let Some(wrong) = words.verify(plan.as_ref(), VERIFIED_PROMPTS) {
+        context.screen.alarm(&format!("warning: {wrong}"));
+    }
+    outcome.publish();
+    Ok(outcome)
+}
+
+/// The points of each target, in order.
+fn by_target(points: Vec<Prepared>) -> Vec<Vec<Prepared>> {
+    let mut groups: Vec<Vec<Prepared>> = Vec::new();
+    for prepared in points {
+        match groups.last_mut().filter(|group| group[0].point.target == prepared.point.target) {
+            Some(group) => group.push(prepared),
+            None => groups.push(vec![prepared]),
+        }
+    }
+    groups
+}
+
+/// Where a target is, and that it is ready.
+fn open_target(
+    group: &[Prepared],
+    means: Means,
+    context: &Context,
+    interrupts: &Interrupts,
+) -> Result<(Place, Found), Failure> {
+    let screen = context.screen;
+    let mut first = group[0].point.spec.clone();
     let place = match means {
-        Means::Wire => Place::open(&mut points[0].point.spec, &context.environment)?,
+        Means::Wire => Place::open(&mut first, &context.environment)?,
         Means::Virtual => Place::nowhere(),
     };
     if let Some(simulated) = &place.simulated {
@@ -205,51 +268,48 @@ fn run_points(
             simulated.url()
         ));
     }
-    let session = Session {
-        means,
-        environment: &context.environment,
-        screen,
-        interrupts,
-        place,
-        words,
-        calibrated: crate::calibration::load(&context.environment),
-    };
-    let first = &points[0].point.spec;
     let model = match means {
         Means::Wire => {
-            let (urls, key) = (&session.place.urls, session.place.key.as_ref());
-            Gate { spec: first, urls, key, screen, interrupts: &session.interrupts }.open()?
+            let (urls, key) = (&place.urls, place.key.as_ref());
+            Gate { spec: &first, urls, key, screen, interrupts }.open()?
         }
         Means::Virtual => first.target.model.clone().unwrap_or_else(|| target::SIMULATED_MODEL.to_owned()),
     };
-    let found = Found { url: first.target.url.clone(), simulated: session.place.simulated.is_some(), model };
-    discard.keep();
-    let plan = Arc::clone(&points[0].plan);
-    let mut outcome = Outcome::new(outer.path().to_owned(), sweep.map(|s| s.axis));
-    for mut prepared in points {
+    let found = Found { url: first.target.url.clone(), simulated: place.simulated.is_some(), model };
+    Ok((place, found))
+}
+
+/// Makes the runs of one target.
+fn run_target(
+    group: Vec<Prepared>,
+    home: &RunDir,
+    found: &Found,
+    sweep: Option<&Sweep>,
+    session: &Session<'_>,
+    context: &Context,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    for mut prepared in group {
         found.fill(&mut prepared.point);
-        let level = prepared.point.level;
+        let (level, name) = (prepared.point.level, prepared.point.target.clone());
         let dir = match level.zip(sweep) {
-            Some((level, sweep)) => outer.point(&store_point(sweep.axis, level)).map_err(Failure::from),
-            None => Ok(outer.clone()),
+            Some((level, sweep)) => home.point(&store_point(sweep.axis, level)).map_err(Failure::from),
+            None => Ok(home.clone()),
         };
-        match dir.and_then(|dir| one(prepared, dir, &found.model, sweep, &session, context)) {
-            Ok(made) => outcome.add(made, level, &session),
+        match dir.and_then(|dir| one(prepared, dir, &found.model, sweep, session, context)) {
+            Ok(made) => outcome.add(made, name, level, session),
             // What was measured before is told all the same.
             Err(failure) if outcome.made().next().is_some() => {
                 outcome.end_with(&failure);
-                break;
+                return Ok(());
             }
             Err(failure) => return Err(failure),
         }
         if session.interrupts.count() > 0 {
-            break;
+            return Ok(());
         }
     }
-    if let Some(wrong) = session.words.verify(plan.as_ref(), VERIFIED_PROMPTS) {
-        screen.alarm(&format!("warning: {wrong}"));
-    }
-    Ok(outcome)
+    Ok(())
 }
 
 /// What was found out before the load: where the target is, which model it serves.
@@ -282,10 +342,8 @@ fn one(
 ) -> Result<outcome::Made, Failure> {
     let Prepared { point, load, plan } = prepared;
     let header = header(&point, &load, &plan, model, &dir, session, context)?;
-    let prefix = match (point.level, sweep) {
-        (Some(level), Some(sweep)) => format!("{} {level}: ", sweep.axis.word()),
-        _ => String::new(),
-    };
+    let label = outcome::label(point.target.as_deref(), sweep.map(|s| s.axis), point.level);
+    let prefix = if label.is_empty() { label } else { format!("{label}: ") };
     let run = PointRun {
         means: session.means,
         session,
@@ -298,7 +356,7 @@ fn one(
         prefix,
     };
     let finished = run.run()?;
-    Ok(outcome::Made { finished, spec: point.spec })
+    Ok(outcome::Made { finished, spec: point.spec, target: None, level: None })
 }
 
 fn header(
@@ -367,6 +425,7 @@ fn store_point(axis: Axis, level: f64) -> tokmark_store::Point {
     match axis {
         Axis::Concurrency => tokmark_store::Point::Concurrency(level as u32),
         Axis::Rate => tokmark_store::Point::Rate(level),
+        Axis::PrefixRatio => tokmark_store::Point::PrefixRatio(level),
     }
 }
 

@@ -13,9 +13,10 @@ use tokmark_store::StoreError;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::screen::Screen;
-use crate::session::Session;
 use crate::session::point::{Finished, Simulated, style};
+use crate::session::{Session, router};
 use crate::spec::Spec;
+use crate::spec::preset::Preset;
 use crate::spec::sweep::Axis;
 
 /// One run made.
@@ -24,33 +25,62 @@ pub struct Made {
     pub finished: Finished,
     /// What was asked.
     pub spec: Spec,
+    /// The named target it was made against.
+    pub target: Option<String>,
+    /// Its level in the sweep.
+    pub level: Option<f64>,
 }
 
 /// Everything a session made so far.
 pub struct Outcome {
     dir: PathBuf,
+    preset: Option<Preset>,
     axis: Option<Axis>,
+    named: bool,
     made: Vec<(String, Made)>,
     trouble: Vec<(Exit, String)>,
 }
 
+/// What one run of several is called: its target, its level, or both.
+pub fn label(target: Option<&str>, axis: Option<Axis>, level: Option<f64>) -> String {
+    let level = axis.zip(level).map(|(axis, level)| format!("{} {level}", axis.word()));
+    target.map(str::to_owned).into_iter().chain(level).collect::<Vec<_>>().join(" ")
+}
+
 impl Outcome {
-    /// Nothing yet. `axis` is what a sweep goes over.
-    pub fn new(dir: PathBuf, axis: Option<Axis>) -> Self {
-        Self { dir, axis, made: Vec::new(), trouble: Vec::new() }
+    /// Nothing yet. `axis` is what a sweep goes over, `named` whether there are named targets.
+    pub fn new(dir: PathBuf, preset: Option<Preset>, axis: Option<Axis>, named: bool) -> Self {
+        Self { dir, preset, axis, named, made: Vec::new(), trouble: Vec::new() }
+    }
+
+    /// Whether there can be several runs.
+    fn is_many(&self) -> bool {
+        self.axis.is_some() || self.named
+    }
+
+    /// Whether something went wrong that ends the session.
+    pub fn has_trouble(&self) -> bool {
+        !self.trouble.is_empty()
+    }
+
+    /// Writes what belongs to all runs together.
+    pub fn publish(&mut self) {
+        let Some(preset) = self.preset else { return };
+        let made: Vec<&Made> = self.made.iter().map(|(_, made)| made).collect();
+        if let Err(error) = router::publish(preset, &self.dir, &made) {
+            self.trouble.push((Exit::Internal, error.to_string()));
+        }
     }
 
     /// Takes one run; in a sweep its verdict is told at once, the table comes at the end.
-    pub fn add(&mut self, made: Made, level: Option<f64>, session: &Session<'_>) {
-        let label = match (self.axis, level) {
-            (Some(axis), Some(level)) => format!("{} {level}", axis.word()),
-            _ => String::new(),
-        };
+    pub fn add(&mut self, made: Made, target: Option<String>, level: Option<f64>, session: &Session<'_>) {
+        let label = label(target.as_deref(), self.axis, level);
+        let made = Made { target, level, ..made };
         if let Some(error) = &made.finished.written.error {
             let told = disk_trouble(error, made.finished.written.unwritten_records);
             self.trouble.push((Exit::Internal, told));
         }
-        if self.axis.is_some() {
+        if self.is_many() {
             let summary = &made.finished.analysis.summary;
             let (done, failed) = (summary.counts.succeeded, summary.counts.failed);
             session.screen.note(&format!("{label}: {done} succeeded, {failed} failed, {}", word(summary)));
@@ -71,11 +101,11 @@ impl Outcome {
     /// Prints it all and says what to end with.
     pub fn tell(&self, screen: Screen) -> Exit {
         let colour = screen.colour;
-        match (&self.axis, self.made.first()) {
-            (None, Some((_, made))) => {
+        match (self.is_many(), self.made.first()) {
+            (false, Some((_, made))) => {
                 screen.result(&terminal::run(&made.finished.analysis.summary, style(&made.spec, colour)));
             }
-            (Some(_), Some((_, first))) => {
+            (true, Some((_, first))) => {
                 let points: Vec<sweep::Point<'_>> = self
                     .made
                     .iter()
@@ -84,6 +114,11 @@ impl Outcome {
                 screen.result(&sweep::table(&points, style(&first.spec, colour)));
             }
             (_, None) => {}
+        }
+        for (label, made) in &self.made {
+            if let Some(told) = broken(label, made.finished.broken_sessions) {
+                screen.note(&told);
+            }
         }
         if let Some(told) = self.simulated() {
             screen.note(&told);
@@ -121,19 +156,25 @@ impl Outcome {
                 "run_dir": made.finished.dir,
                 "summary": serde_json::to_value(&made.finished.analysis.summary).unwrap_or_default(),
             });
+            if made.finished.broken_sessions > 0 {
+                one["broken_sessions"] = made.finished.broken_sessions.into();
+            }
             if let Some(simulated) = made.finished.simulated {
                 let seconds = |time: Micros| time.as_secs_f64();
                 one["simulation"] = json!({"virtual_s": seconds(simulated.virtual_time), "wall_s": seconds(simulated.wall_time)});
             }
             one
         };
-        let mut object = match (&self.axis, self.made.first()) {
-            (None, Some((_, made))) => one(made),
+        let mut object = match (self.is_many(), self.made.first()) {
+            (false, Some((_, made))) => one(made),
             _ => json!({
                 "run_dir": self.dir,
                 "points": self.made.iter().map(|(level, made)| {
                     let mut point = one(made);
                     point["level"] = level.as_str().into();
+                    if let Some(target) = &made.target {
+                        point["target"] = target.as_str().into();
+                    }
                     point
                 }).collect::<Vec<_>>(),
             }),
@@ -144,6 +185,17 @@ impl Outcome {
         }
         object
     }
+}
+
+/// Sessions that a turn ended before their last: what was planned of them and is in no number.
+fn broken(label: &str, sessions: u64) -> Option<String> {
+    let prefix = if label.is_empty() { String::new() } else { format!("{label}: ") };
+    (sessions > 0).then(|| {
+        format!(
+            "note: {prefix}sessions that ended early: {sessions}; a turn of theirs failed or was cancelled, and the later ones, which \
+             repeat its reply, were never sent and are in no number"
+        )
+    })
 }
 
 fn disk_trouble(error: &StoreError, unwritten: u64) -> String {

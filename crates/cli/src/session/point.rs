@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokmark_base::{Clock, Micros};
+use tokmark_base::{Clock, Micros, Phase};
 use tokmark_drive::{Control, Job, RunEnd, WallClock};
 use tokmark_measure::live::Live as Measured;
 use tokmark_measure::{Analysis, CountTokens, RunFacts, tokens};
@@ -12,7 +12,7 @@ use tokmark_record::{Record, RunHeader, Sample, Sink};
 use tokmark_report::{Style, markdown};
 use tokmark_store::{Options, Publisher, QueueGauge, QueueSink, Run, RunDir, Written, rebuild, writer};
 use tokmark_wire::EndpointKind;
-use tokmark_workload::{Course, Load, Plan};
+use tokmark_workload::{Class, Course, Load, Plan, Prompt, Requests};
 
 use crate::failure::Failure;
 use crate::session::live::{Ticker, Watched};
@@ -50,6 +50,8 @@ pub struct Finished {
     pub analysis: Analysis,
     /// Whether Ctrl-C ended it.
     pub interrupted: bool,
+    /// Sessions that ended before their last turn, because a turn of theirs had failed or was given up.
+    pub broken_sessions: u64,
     /// What of its records is not on disk, and why.
     pub written: Written,
     /// How long it lasted, if that was virtual time.
@@ -63,6 +65,35 @@ pub struct Simulated {
     pub virtual_time: Micros,
     /// Ours, until its records were written.
     pub wall_time: Micros,
+}
+
+/// Ready-made bodies of a plan that are looked at before the run.
+const LOOKED_AT: u64 = 20;
+
+/// What of a plan cannot be sent, told before anything is: headers that are none; ready-made bodies of another endpoint, or with
+/// classes that would have to write into them.
+pub fn check(plan: &Plan, spec: &Spec) -> Result<(), Failure> {
+    tokmark_drive::check_headers(plan.classes(), spec.workload.sessions.header.as_deref())?;
+    let kind = EndpointKind::from(spec.target.endpoint);
+    let writes = |class: &&Class| class.model.is_some() || class.priority.is_some() || !class.extra.is_empty();
+    for item in 0..plan.distinct().unwrap_or(0).min(LOOKED_AT) {
+        let first = Requests::numbering(plan).index(Phase::Profiling, item, 0);
+        let Prompt::Payload(payload) = plan.request(first).prompt else { continue };
+        if !kind.fits(&payload) {
+            return Err(Failure::usage(format!(
+                "workload.file: request body {} has no prompt for {}, which target.endpoint names\nhint: choose the endpoint the bodies were made for (--endpoint)",
+                item + 1,
+                kind.path()
+            )));
+        }
+        if let Some(class) = plan.classes().iter().find(writes) {
+            return Err(Failure::usage(format!(
+                "workload.classes `{}` asks for a model, a priority or further keys, but the request bodies of workload.file are sent as they are\nhint: leave these out of the class (its headers can stay), or write them into the bodies",
+                class.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl PointRun<'_> {
@@ -87,7 +118,14 @@ impl PointRun<'_> {
         if written.error.is_none() {
             written.error = rewritten.err().or_else(|| published.err());
         }
-        Ok(Finished { dir: publisher_dir, analysis, interrupted: end.interrupted, written, simulated })
+        Ok(Finished {
+            dir: publisher_dir,
+            analysis,
+            interrupted: end.interrupted,
+            broken_sessions: end.broken_sessions,
+            written,
+            simulated,
+        })
     }
 
     fn drive(&self) -> Result<(RunEnd, Written), Failure> {
@@ -154,6 +192,7 @@ impl PointRun<'_> {
             body: target.body_options(&model),
             keep_text: self.spec.measure.count_tokens == CountTokens::Tokenizer,
             run_id: self.header.run_id.clone(),
+            session_header: self.spec.workload.sessions.header.clone(),
             open_ahead: self.open_ahead(lanes),
             duration: self.load.duration,
             timeout: target.timeout.map(|t| t.0),

@@ -96,7 +96,7 @@ const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// The engine that the spec describes; if it describes none, the one whose true answer is known.
 fn simulate(spec: &Spec) -> Result<Handle, Failure> {
-    let config = if spec.describes_an_engine() {
+    let mut config = if spec.describes_an_engine() {
         Config::new(SIMULATED_MODEL, twin::engine(spec)?)
     } else {
         let timing =
@@ -104,6 +104,11 @@ fn simulate(spec: &Spec) -> Result<Handle, Failure> {
         let engine = Slots::new(timing, SIMULATED_SLOTS).map_err(|e| Failure::internal(e.to_string()))?;
         Config::new(SIMULATED_MODEL, engine)
     };
+    // What the classes ask for is there.
+    for class in &spec.workload.classes {
+        let names = if class.adapter { &mut config.adapters } else { &mut config.models };
+        names.extend(class.model.clone());
+    }
     Server::start(config).map_err(|e| Failure::internal(e.to_string()))
 }
 

@@ -12,7 +12,7 @@ use tokmark_record::header::Target;
 use tokmark_record::{Record, Sample, Sink};
 use tokmark_store::QueueSink;
 use tokmark_workload::{
-    Class, Course, Load, Numbering, Pacer, Phased, Plan, PlannedRequest, Prompt, Requests, Shape,
+    Arrival, Class, Course, Load, Numbering, Pacer, Phased, Plan, PlannedRequest, Prompt, Requests, Shape,
 };
 
 use crate::failure::Failure;
@@ -144,14 +144,11 @@ impl Simulation<'_> {
             timeout: self.spec.target.timeout.map(|t| t.0),
             whole: !self.spec.target.streaming,
             own_end: !self.spec.target.ignore_eos,
-            timed: self.load.duration.is_some()
-                || [self.load.warmup, self.load.cooldown].iter().any(|p| matches!(p, Some(Phased::For(_)))),
+            timed: timed(self.load),
         };
         let tokenised = Tokenised { plan: self.plan, words: self.words };
-        let requests: &dyn Requests = match &self.spec.workload.file {
-            Some(_) => &tokenised,
-            None => &**self.plan,
-        };
+        let requests: &dyn Requests =
+            if self.spec.workload.wants_file() { &tokenised } else { &**self.plan };
         let stop = || self.control.interrupts() > 0;
         let clock = WallClock::start();
         let played = tokmark_engine::simulate(&mut pacer, requests, &mut engine, limits, &mut counted, &stop)
@@ -162,9 +159,19 @@ impl Simulation<'_> {
             issued: played.issued,
             recorded: counted.handed_over,
             lost: 0,
+            broken_sessions: pacer.broken_sessions(),
             interrupted: played.stopped,
         })
     }
+}
+
+/// Whether some part of the load ends by time alone. A trace ends by itself; what else has neither requests nor sessions to count
+/// has a length.
+fn timed(load: &Load) -> bool {
+    let counted = load.requests.is_some() || load.sessions.is_some();
+    let ends_by_itself = counted || matches!(load.arrival, Arrival::Trace(_));
+    let phase = |phase: Option<Phased>| matches!(phase, Some(Phased::For(_)));
+    load.duration.is_some() || !ends_by_itself || phase(load.warmup) || phase(load.cooldown)
 }
 
 /// What a simulation could not go on with: what was asked, unless tokmark lost count.
@@ -187,6 +194,11 @@ impl Requests for Tokenised<'_> {
     }
 
     fn shape(&self, index: u64) -> Shape {
+        // A trace knows its lengths and what its rows share without any words.
+        let shape = self.plan.shape(index);
+        if shape.isl.is_some() {
+            return shape;
+        }
         let request = self.plan.request(index);
         let text = match &request.prompt {
             Prompt::Text(text) => text.clone(),
@@ -195,8 +207,8 @@ impl Requests for Tokenised<'_> {
                 let texts: Vec<&str> = messages.iter().filter_map(|m| m.get("content")?.as_str()).collect();
                 texts.join("\n")
             }
-            // Lengths and shared blocks are known without words.
-            Prompt::Payload(_) => return self.plan.shape(index),
+            // What a whole body says nobody but its endpoint knows.
+            Prompt::Payload(_) => return shape,
         };
         // A text the tokenizer cannot split has no length: the engine refuses it, and the record says so.
         match self.words.tokenizer().ids(&text) {

@@ -41,10 +41,20 @@ struct Choice {
 
 const CHOICES: &[Choice] = &[
     Choice {
-        keys: &["load.concurrency", "load.rate", "load.burst"],
-        beside: &["load.arrival", "load.burstiness", "load.max_concurrency"],
-        hint: "a closed loop has a concurrency, an open loop a rate; to cap an open loop use --max-concurrency",
+        keys: &["load.concurrency", "load.rate", "load.burst", "load.wave", "load.series", "load.stages"],
+        beside: &[
+            "load.arrival",
+            "load.burstiness",
+            "load.max_concurrency",
+            "load.users",
+            "load.on_off",
+            "load.replay",
+            "load.ramp_shape",
+            "load.ramp_from",
+        ],
+        hint: "a closed loop has a concurrency, an open loop a rate, a wave, a series or stages; to cap an open loop use --max-concurrency",
     },
+    Choice { keys: &["workload.file", "workload.dataset"], beside: &[], hint: "give one of the two" },
     Choice { keys: &["target.api_key_env", "target.api_key_file"], beside: &[], hint: "give one of the two" },
 ];
 
@@ -60,8 +70,13 @@ impl Layers {
         for setting in settings {
             layers.put(&setting);
         }
-        conflicts::settle(&mut layers)?;
+        layers.settle()?;
         Ok(layers)
+    }
+
+    /// Refuses values that contradict each other; takes away what gives way.
+    pub fn settle(&mut self) -> Result<(), SpecError> {
+        conflicts::settle(self)
     }
 
     /// Puts one value, replacing what was there.
@@ -120,15 +135,16 @@ fn without_losing_choices(settings: Vec<Setting>) -> Result<Vec<Setting>, SpecEr
     let mut kept = settings;
     for choice in CHOICES {
         let chosen = |s: &Setting| {
-            choice.keys.contains(&s.path.join(".").as_str())
-                && !matches!(s.value, Value::Null | Value::Bool(false))
+            covering(choice.keys, &s.path).filter(|_| {
+                !matches!(s.value, Value::Null | Value::Bool(false)) && s.value != serde_json::json!([])
+            })
         };
         // Sorted by rank: the last one is of the strongest layer that chose.
-        let Some(strongest) = kept.iter().rfind(|s| chosen(s)).cloned() else {
+        let Some((strongest, key)) = kept.iter().rev().find_map(|s| Some((s.clone(), chosen(s)?))) else {
             continue;
         };
         let rank = strongest.origin.rank();
-        let mut others = kept.iter().filter(|s| chosen(s) && s.path != strongest.path);
+        let mut others = kept.iter().filter(|s| chosen(s).is_some_and(|other| other != key));
         if let Some(other) = others.clone().find(|s| s.origin.rank() == rank) {
             return Err(SpecError::Contradiction {
                 one: named(&other.path.join("."), &other.origin),
@@ -137,11 +153,21 @@ fn without_losing_choices(settings: Vec<Setting>) -> Result<Vec<Setting>, SpecEr
             });
         }
         if others.next().is_some() {
-            let beside = |s: &Setting| choice.beside.contains(&s.path.join(".").as_str());
-            kept.retain(|s| s.origin.rank() == rank || s.path == strongest.path || !(chosen(s) || beside(s)));
+            let beside = |s: &Setting| covering(choice.beside, &s.path).is_some();
+            kept.retain(|s| {
+                s.origin.rank() == rank || chosen(s) == Some(key) || !(chosen(s).is_some() || beside(s))
+            });
         }
     }
     Ok(kept)
+}
+
+/// The key of `keys` that is `path`, or a section around it.
+fn covering(keys: &[&'static str], path: &[String]) -> Option<&'static str> {
+    let dotted = path.join(".");
+    keys.iter()
+        .copied()
+        .find(|key| dotted.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 /// A value as whoever gave it knows it: the flag as typed, else the key and where it stands.

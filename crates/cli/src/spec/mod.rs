@@ -9,6 +9,7 @@ pub mod defaults;
 pub mod error;
 pub mod keys;
 pub mod layers;
+pub mod named;
 pub mod origin;
 pub mod output;
 pub mod preset;
@@ -37,6 +38,10 @@ pub use resolve::{Resolved, Sources};
 pub struct Spec {
     /// Where requests go and how they are said.
     pub target: TargetSpec,
+    /// Named targets: the same load against each, one after another. A name, and what differs from the rest of the spec: a URL, or
+    /// dotted keys and their values.
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    pub targets: serde_json::Map<String, serde_json::Value>,
     /// What is said.
     pub workload: WorkloadSpec,
     /// When it is sent.

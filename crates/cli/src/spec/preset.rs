@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::spec::SpecError;
-use crate::spec::layers::Setting;
+use crate::spec::layers::{Layers, Setting};
 use crate::spec::origin::Origin;
 
 /// A preset.
@@ -14,6 +14,14 @@ pub enum Preset {
     EndpointSweep,
     /// Dynamo's `benchmarks/llm/perf.sh`.
     LlmPerf,
+    /// Dynamo's `benchmarks/router/prefix_ratio_benchmark.py`.
+    PrefixRatio,
+    /// Dynamo's `benchmarks/router/real_data_benchmark.py`.
+    RealTrace,
+    /// Dynamo's `benchmarks/router/agent_benchmark.py`.
+    MultiTurn,
+    /// Dynamo's `benchmarks/router/real_data_priority_benchmark.py`.
+    PriorityTiers,
 }
 
 impl Preset {
@@ -22,6 +30,10 @@ impl Preset {
         match self {
             Self::EndpointSweep => "endpoint-sweep",
             Self::LlmPerf => "llm-perf",
+            Self::PrefixRatio => "prefix-ratio",
+            Self::RealTrace => "real-trace",
+            Self::MultiTurn => "multi-turn",
+            Self::PriorityTiers => "priority-tiers",
         }
     }
 
@@ -63,8 +75,70 @@ impl Preset {
                 ("workload.osl", json!(150)),
                 ("workload.seed", json!(100)),
             ],
+            Self::PrefixRatio => vec![
+                ("load.concurrency", json!(20)),
+                ("load.requests", json!(200)),
+                ("workload.isl", json!(14_000)),
+                ("workload.osl", json!(200)),
+                ("workload.osl_stddev", json!(50)),
+                ("workload.prefix.ratio", json!([0.1, 0.3, 0.5, 0.7, 0.9])),
+                ("workload.prefix.pool", json!(20)),
+                ("workload.seed", json!(0)),
+            ],
+            Self::RealTrace => vec![("load.arrival", json!("trace"))],
+            Self::MultiTurn => vec![
+                ("load.concurrency", json!(10)),
+                ("load.sessions", json!(50)),
+                ("workload.isl", json!(1_000)),
+                ("workload.osl", json!(200)),
+                ("workload.sessions.turns", json!(5)),
+                ("workload.sessions.delay", json!("1s")),
+            ],
+            Self::PriorityTiers => vec![
+                ("load.rate", json!(4)),
+                ("load.requests", json!(400)),
+                ("workload.isl", json!(4_000)),
+                ("workload.isl_stddev", json!(1_000)),
+                ("workload.osl", json!(200)),
+                ("workload.osl_stddev", json!(50)),
+                ("workload.classes", tiers(false)),
+                // The second says other words, so that no cache carries over.
+                ("targets.baseline", json!({"workload.seed": 1})),
+                ("targets.tagged", json!({"workload.seed": 2, "workload.classes": tiers(true)})),
+            ],
         }
     }
+
+    /// What else a level of the preset's sweep changes, where nobody above the preset said otherwise.
+    pub fn at_level(self, n: usize, level: f64, layers: &mut Layers) {
+        if self != Self::PrefixRatio {
+            return;
+        }
+        let own = layers.get("workload.isl").and_then(Value::as_f64).map(|isl| (isl * (1.0 - level)).floor());
+        let deviation = own.map(|own| json!((own / 4.0).round()));
+        for (path, value, why) in [
+            ("workload.seed", Some(json!(n)), "each ratio has words of its own"),
+            ("workload.isl_stddev", deviation, "a quarter of the prompt's own part"),
+        ] {
+            let free = layers.origin(path).is_none_or(|origin| origin.rank() <= 1);
+            if let Some(value) = value.filter(|_| free) {
+                let path = path.split('.').map(str::to_owned).collect();
+                layers.put(&Setting { path, value, origin: Origin::Derived(why) });
+            }
+        }
+    }
+}
+
+/// Half the load is of low priority, three tenths of medium, two of high. vLLM serves the smallest number first.
+fn tiers(told: bool) -> Value {
+    let tier = |name: &str, weight: f64, priority: i32| {
+        let mut tier = json!({"name": name, "weight": weight});
+        if told {
+            tier["priority"] = priority.into();
+        }
+        tier
+    };
+    json!([tier("low", 0.5, 2), tier("medium", 0.3, 1), tier("high", 0.2, 0)])
 }
 
 /// The variable that sets the endpoint sweep's levels.

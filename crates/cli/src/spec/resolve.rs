@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use tokmark_workload::load::SeriesSpec;
 use tokmark_workload::load::{DEFAULT_CONCURRENCY, DEFAULT_REQUESTS};
+use tokmark_workload::rate::series::read_series;
 use tokmark_workload::{ArrivalKind, Count};
 
 use crate::spec::benchmark_config;
 use crate::spec::keys::{self, Kind};
 use crate::spec::layers::{self, Layers, Setting};
+use crate::spec::named;
 use crate::spec::preset::{CONCURRENCIES, Preset};
 use crate::spec::sweep::{self, Requests, Sweep};
 use crate::spec::{Origin, Spec, SpecError};
@@ -34,14 +37,28 @@ pub struct Sources {
     pub requests: Requests,
     /// Whether this process runs inside a Kubernetes cluster, where a URL needs no scheme.
     pub in_cluster: bool,
+    /// Reads a file that the spec names and that becomes part of it.
+    pub read: ReadFile,
+}
+
+/// Reads a file's text.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadFile(pub fn(&str) -> Result<String, String>);
+
+impl Default for ReadFile {
+    fn default() -> Self {
+        Self(|name| Err(format!("{name} cannot be read here")))
+    }
 }
 
 /// What was resolved.
 #[derive(Clone, Debug)]
 pub struct Resolved {
+    /// The preset asked for.
+    pub preset: Option<Preset>,
     /// The sweep, if there is one.
     pub sweep: Option<Sweep>,
-    /// The points, in order; exactly one without a sweep.
+    /// The points, in order, target by target; exactly one without a sweep and named targets.
     pub points: Vec<Point>,
     /// What the user should know: what was migrated, what is not yet done.
     pub notes: Vec<String>,
@@ -52,6 +69,8 @@ pub struct Resolved {
 /// One run to make.
 #[derive(Clone, Debug)]
 pub struct Point {
+    /// The named target it is for.
+    pub target: Option<String>,
     /// The sweep's level.
     pub level: Option<f64>,
     /// The complete spec.
@@ -90,20 +109,37 @@ impl Sources {
         settings.extend(self.flags.iter().cloned());
         settings.iter().try_for_each(judge)?;
         let layers = Layers::lay(settings)?;
-        let (sweep, points) = sweep::points(&layers, self.requests)?;
-        let points = points
-            .into_iter()
-            .map(|point| self.finish(point.level, point.layers))
-            .collect::<Result<_, _>>()?;
-        Ok(Resolved { sweep, points, notes, needs_target })
+        let mut points = Vec::new();
+        let mut sweep = None;
+        for named in named::split(&layers)? {
+            let (over, levels) = sweep::points(&named.layers, self.requests, self.preset)?;
+            for point in levels {
+                points.push(self.finish(named.name.clone(), point.level, point.layers)?);
+            }
+            sweep = over;
+        }
+        Ok(Resolved { preset: self.preset, sweep, points, notes, needs_target })
     }
 
-    fn finish(&self, level: Option<f64>, layers: Layers) -> Result<Point, SpecError> {
-        let spec: Spec = serde_json::from_value(Value::Object(layers.tree.clone()))
+    fn finish(&self, target: Option<String>, level: Option<f64>, layers: Layers) -> Result<Point, SpecError> {
+        let mut spec: Spec = serde_json::from_value(Value::Object(layers.tree.clone()))
             .map_err(|e| SpecError::Refused { message: e.to_string() })?;
-        let mut point = Point { level, spec: self.check(spec)?, layers };
+        if let Some(SeriesSpec::File(name)) = &spec.load.series {
+            spec.load.series = Some(SeriesSpec::Points(self.series(name)?));
+        }
+        let mut point = Point { target, level, spec: self.check(spec)?, layers };
         point.fill();
         Ok(point)
+    }
+
+    /// The points of a file with a rate over time: they become part of the spec, which then says it all.
+    fn series(&self, name: &str) -> Result<Vec<[f64; 2]>, SpecError> {
+        let text = (self.read.0)(name).map_err(|message| SpecError::File {
+            path: name.to_owned(),
+            message,
+            hint: "--rate-series takes a JSON file with [[seconds, rate], …]".to_owned(),
+        })?;
+        read_series(&text, name).map_err(refused)
     }
 
     fn check(&self, spec: Spec) -> Result<Spec, SpecError> {
@@ -233,6 +269,23 @@ fn leaves(value: &Value) -> Vec<(String, Value)> {
     out
 }
 
+/// What differs in a named target may be a URL, or keys with headers and fields: of those only the names stay.
+fn mask_target(differs: &mut Value) {
+    match differs {
+        Value::String(url) if url.contains("://") && !url.contains('=') => *url = crate::masked::url(url),
+        Value::String(text) if text.contains("target.") => "***".clone_into(text),
+        Value::Object(keys) => {
+            for (_, value) in keys.iter_mut().filter(|(key, _)| key.starts_with("target.")) {
+                *value = match value {
+                    Value::String(url) if url.contains("://") => crate::masked::url(url).into(),
+                    _ => "***".into(),
+                };
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Replaces what may be secret: values of headers that carry keys, user info and query values of URLs.
 fn mask(mut spec: Value) -> Value {
     if let Some(Value::Array(urls)) = spec.pointer_mut("/target/url") {
@@ -241,6 +294,9 @@ fn mask(mut spec: Value) -> Value {
                 *text = crate::masked::url(text);
             }
         }
+    }
+    if let Some(Value::Object(targets)) = spec.pointer_mut("/targets") {
+        targets.values_mut().for_each(mask_target);
     }
     if let Some(Value::Object(fields)) = spec.pointer_mut("/target/extra") {
         crate::secret_fields::mask(fields);

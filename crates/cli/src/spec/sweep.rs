@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::spec::SpecError;
 use crate::spec::layers::{Layers, Setting};
 use crate::spec::origin::Origin;
+use crate::spec::preset::Preset;
 
 /// What a sweep goes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum Axis {
     Concurrency,
     /// `load.rate`.
     Rate,
+    /// `workload.prefix.ratio`.
+    PrefixRatio,
 }
 
 impl Axis {
@@ -21,6 +24,7 @@ impl Axis {
         match self {
             Self::Concurrency => "load.concurrency",
             Self::Rate => "load.rate",
+            Self::PrefixRatio => "workload.prefix.ratio",
         }
     }
 
@@ -29,6 +33,7 @@ impl Axis {
         match self {
             Self::Concurrency => "concurrency",
             Self::Rate => "rate",
+            Self::PrefixRatio => "prefix ratio",
         }
     }
 }
@@ -80,9 +85,14 @@ impl Requests {
         why: "2x the concurrency, at least 10, as AIPerf does",
     };
 
-    fn at(self, axis: Axis, level: f64) -> u64 {
-        let wanted = level * if axis == Axis::Concurrency { self.times } else { self.seconds };
-        wanted.max(self.least).ceil() as u64
+    /// `None` where the level says nothing about how many are enough.
+    fn at(self, axis: Axis, level: f64) -> Option<u64> {
+        let wanted = match axis {
+            Axis::Concurrency => level * self.times,
+            Axis::Rate => level * self.seconds,
+            Axis::PrefixRatio => return None,
+        };
+        Some(wanted.max(self.least).ceil() as u64)
     }
 }
 
@@ -93,8 +103,12 @@ impl Default for Requests {
 }
 
 /// Splits lists of levels into points.
-pub fn points(layers: &Layers, requests: Requests) -> Result<(Option<Sweep>, Vec<PointLayers>), SpecError> {
-    let lists: Vec<Axis> = [Axis::Concurrency, Axis::Rate]
+pub fn points(
+    layers: &Layers,
+    requests: Requests,
+    preset: Option<Preset>,
+) -> Result<(Option<Sweep>, Vec<PointLayers>), SpecError> {
+    let lists: Vec<Axis> = [Axis::Concurrency, Axis::Rate, Axis::PrefixRatio]
         .into_iter()
         .filter(|axis| matches!(layers.get(axis.path()), Some(Value::Array(_))))
         .collect();
@@ -116,7 +130,12 @@ pub fn points(layers: &Layers, requests: Requests) -> Result<(Option<Sweep>, Vec
     let points = values
         .iter()
         .zip(&levels)
-        .map(|(value, level)| point(layers, axis, value, *level, requests))
+        .enumerate()
+        .map(|(n, (value, level))| {
+            let mut point = point(layers, axis, value, *level, requests);
+            preset.iter().for_each(|preset| preset.at_level(n, *level, &mut point.layers));
+            point
+        })
         .collect();
     Ok((Some(Sweep { axis, levels }), points))
 }
@@ -149,10 +168,11 @@ fn point(layers: &Layers, axis: Axis, value: &Value, level: f64, requests: Reque
     };
     put(axis.path(), value.clone(), origin);
     let asked = |path: &str| layers.get(path).is_some_and(|v| !v.is_null());
-    if !asked("load.requests") && !asked("load.duration") {
+    let ends = ["load.requests", "load.duration", "load.sessions"].into_iter().any(asked);
+    if let Some(enough) = requests.at(axis, level).filter(|_| !ends) {
         layers.put(&Setting {
             path: vec!["load".to_owned(), "requests".to_owned()],
-            value: requests.at(axis, level).into(),
+            value: enough.into(),
             origin: Origin::Derived(requests.why),
         });
     }

@@ -11,6 +11,8 @@ mod keys;
 mod layers;
 mod parsing;
 mod real_engine;
+mod router;
+mod sessions;
 mod simulate;
 mod snapshots;
 mod target;

@@ -47,11 +47,13 @@ impl Reactor {
     pub(super) fn begin_on_new_connection(&mut self, target: u16, attempt: Box<Attempt>) {
         if let Err((error, Some(attempt))) = self.open(target, Some(attempt)) {
             let now = self.clock.now();
+            let mut attempt = attempt;
+            let history = attempt.history.take();
             let mut record = attempt.into_record();
             record.connect = Some(Connect { start_us: now, ..Connect::default() });
             record.ended_us = Some(now);
             let outcome = failure(connect_failure(&error), &error.to_string(), &self.shared.secrets);
-            self.emit(record, outcome);
+            self.emit(record, outcome, history);
         }
     }
 
@@ -87,20 +89,24 @@ impl Reactor {
         }
         self.live().connections.add(1);
         self.connect_deadlines.push_back((start_us + self.shared.connect_timeout, slot, self.generation));
-        self.connections[slot] = Some(Connection {
+        let mut connection = Connection {
             socket,
             target,
             state: State::Connecting,
             tls,
             stamps: Connect { start_us, ..Connect::default() },
             reader: ReplyReader::new(self.shared.endpoint, self.shared.body.streaming, self.shared.keep_text),
-            attempt,
+            attempt: None,
             used: false,
             generation: self.generation,
             wants_write: true,
             wake: self.wake,
             empty_at: Micros(i64::MIN / 4),
-        });
+        };
+        if let Some(attempt) = attempt {
+            connection.carry(attempt, self.shared.keep_text);
+        }
+        self.connections[slot] = Some(connection);
         self.watch_deadline(slot);
         if connected {
             self.connected(slot);

@@ -1,7 +1,10 @@
 //! The reactor against scripted peers: real sockets, no timing asserted.
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod cancelled;
+mod classes;
 mod peer;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -9,7 +12,9 @@ use peer::{Peer, chunked, content, done, head};
 use tokmark_base::{Micros, Secret, Seed};
 use tokmark_drive::{Control, DriveError, Job, Live, RunEnd, Target, TargetSpec};
 use tokmark_record::{Cut, FailureKind, Outcome, Phase, Record, Sample, Sink};
-use tokmark_workload::{Count, LoadSpec, Pacer, PlannedRequest, Prompt, Requests};
+use tokmark_workload::{
+    Count, Course, Independent, LoadSpec, Pacer, PlannedRequest, Prompt, Requests,
+};
 
 struct Fixed;
 
@@ -40,12 +45,16 @@ impl Sink for Shared {
 }
 
 struct Run {
+    requests: Arc<dyn Requests>,
+    course: Arc<dyn Course>,
     load: LoadSpec,
     target: TargetSpec,
     timeout: Option<Micros>,
     grace: Option<Micros>,
     control: Control,
     reactors: u32,
+    keep_text: bool,
+    live: Option<Arc<Live>>,
 }
 
 impl Run {
@@ -56,7 +65,24 @@ impl Run {
             ..LoadSpec::default()
         };
         let target = TargetSpec { url: vec![url], ..TargetSpec::default() };
-        Self { load, target, timeout: None, grace: None, control: Control::default(), reactors: 1 }
+        Self {
+            requests: Arc::new(Fixed),
+            course: Arc::new(Independent),
+            load,
+            target,
+            timeout: None,
+            grace: None,
+            control: Control::default(),
+            reactors: 1,
+            keep_text: true,
+            live: None,
+        }
+    }
+
+    /// A plan that knows what is said and what follows what.
+    fn of<P: Requests + Course + 'static>(self, plan: P) -> Self {
+        let plan = Arc::new(plan);
+        Self { requests: plan.clone(), course: plan, ..self }
     }
 
     fn go(self) -> (RunEnd, Vec<Record>, Vec<Sample>) {
@@ -82,13 +108,14 @@ impl Run {
         let load = self.load.resolve().unwrap();
         let targets: Vec<Target> = self.target.resolve(false, None)?;
         let job = Job {
-            requests: Arc::new(Fixed),
-            pacers: (0..self.reactors).map(|k| Pacer::new(&load, Seed(1), k, self.reactors)).collect(),
+            requests: self.requests,
+            pacers: Pacer::lanes(&load, Seed(1), self.reactors, &self.course),
             targets,
             endpoint: self.target.endpoint.into(),
             body: self.target.body_options("m"),
-            keep_text: true,
+            keep_text: self.keep_text,
             run_id: "test".to_owned(),
+            session_header: Some("X-Session-ID".to_owned()),
             open_ahead: None,
             duration: None,
             timeout: self.timeout,
@@ -97,7 +124,7 @@ impl Run {
             interrupt_grace: Micros::ZERO,
             secrets: vec![Secret::new("sk-hidden")],
         };
-        let live = Arc::new(Live::new(self.reactors as usize));
+        let live = self.live.unwrap_or_else(|| Arc::new(Live::new(self.reactors as usize)));
         tokmark_drive::run(job, &live, &self.control, sinks)
     }
 }

@@ -126,6 +126,30 @@ pub(crate) fn content(text: &str) -> String {
     )
 }
 
+/// Answers a request whole, as a stream of these events.
+pub(crate) fn stream_of(events: &[String]) -> Vec<u8> {
+    let events = events.iter().flat_map(|event| chunked(event));
+    head().into_iter().chain(events).chain(done()).collect()
+}
+
+/// The body of a request.
+pub(crate) fn body_of(request: &str) -> &str {
+    request.split_once("\r\n\r\n").unwrap().1
+}
+
+/// The value of a request's header, if it has one; every name at most once.
+pub(crate) fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
+    let head = request.split_once("\r\n\r\n").unwrap().0;
+    let values: Vec<&str> = head
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(": "))
+        .filter_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
+        .collect();
+    assert!(values.len() <= 1, "{name}: {values:?}");
+    values.first().copied()
+}
+
 /// The finish reason, the usage, `[DONE]`, the last chunk.
 pub(crate) fn done() -> Vec<u8> {
     let finish = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}]}\n\n";

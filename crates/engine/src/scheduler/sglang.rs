@@ -8,7 +8,8 @@
 //!
 //! Sources: SGLang 0.5.x `srt/managers/{scheduler,schedule_batch,schedule_policy}.py`, and Dynamo 1.6.1's model of it
 //! (`aisimulate-core` 0.13.0). Where they differ, this is as Dynamo's:
-//! - A token's place in the cache is taken when the token comes out, not when it goes into the next pass.
+//! - A token's place in the cache is taken when the token comes out, not when it goes into the next pass. What a reply leaves
+//!   behind ends before its last token, which never goes into one, as in SGLang.
 //! - Of requests with equally few tokens the first of the batch is retracted; SGLang takes the one with the longest prompt.
 //! - With `lpm` a longer match overtakes a prompt that is computed in parts (and may itself be cut); in SGLang the one begun goes on.
 //! - A prompt that has no room stops the queue; the prefix it would share still counts as room when it is looked at.
@@ -151,7 +152,7 @@ impl Sglang {
     /// A request that is through leaves what it computed to others.
     fn let_go(&mut self, mut job: Job) {
         if let Some(lease) = job.lease.take() {
-            self.cache.finish(&job.sequence, lease);
+            self.cache.finish_at(&job.sequence, job.gone_through(), lease);
         }
         self.handoffs.generation += 1;
     }

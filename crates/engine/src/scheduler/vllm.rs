@@ -39,7 +39,6 @@ mod stretch;
 mod tiers;
 
 pub use params::VllmParams;
-pub use request::reply_segment;
 pub use speculation::{Acceptance, Speculative};
 
 /// vLLM's scheduler; see the module.

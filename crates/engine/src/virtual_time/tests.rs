@@ -4,11 +4,12 @@ use proptest::prelude::*;
 use tokmark_base::Seed;
 use tokmark_perf::Constant;
 use tokmark_record::sink::Kept;
+use tokmark_record::{Count, CountSource, Read, Usage};
 use tokmark_workload::quantity::{Count as HowMany, Duration};
 use tokmark_workload::{LoadSpec, PlannedRequest};
 
 use super::*;
-use crate::Slots;
+use crate::{Lifecycle, Slots};
 
 /// Every request has ten tokens of prompt and wants `osl` of reply.
 struct Same {

@@ -19,7 +19,7 @@ use crate::golden::read;
 
 /// Dynamo's polynomial, fitted on an H200 of theirs (`aisimulate-core` 0.13.0, `engine/timing.rs`).
 #[derive(Clone, Copy)]
-struct Polynomial {
+pub(crate) struct Polynomial {
     prefill_ratio: f64,
     decode_ratio: f64,
 }
@@ -47,7 +47,7 @@ impl Timing for Polynomial {
 
 impl Polynomial {
     /// A pass in nanoseconds: each part rounded by itself, before and after it is sped up, as Dynamo does.
-    fn nanoseconds(self, step: &Step) -> i64 {
+    pub(crate) fn nanoseconds(self, step: &Step) -> i64 {
         let plain = Self { prefill_ratio: 1.0, decode_ratio: 1.0 }.step(step);
         let part = |ms: f64, ratio: f64| {
             let unscaled = Duration::from_secs_f64(ms / 1_000.0).as_secs_f64();
@@ -136,14 +136,14 @@ fn play(scheduler: Box<dyn Scheduler>, timing: Polynomial, arrivals: &[(i64, Arr
     seen
 }
 
-struct Golden {
+pub(crate) struct Golden {
     engine: Value,
     requests: Vec<Value>,
     arrivals: Vec<(i64, Arrival)>,
-    workers: usize,
+    pub(crate) workers: usize,
 }
 
-fn golden(name: &str) -> Golden {
+pub(crate) fn golden(name: &str) -> Golden {
     let (file, arrivals) = read(name);
     Golden {
         engine: file["engine"]["aggregated"].clone(),
@@ -154,7 +154,7 @@ fn golden(name: &str) -> Golden {
 }
 
 impl Golden {
-    fn timing(&self) -> Polynomial {
+    pub(crate) fn timing(&self) -> Polynomial {
         let ratio = |name: &str| self.engine[name].as_f64().unwrap();
         let prefill_ratio = ratio("speedup_ratio");
         Polynomial { prefill_ratio, decode_ratio: prefill_ratio * ratio("decode_speedup_ratio") }
@@ -164,7 +164,7 @@ impl Golden {
         self.engine[name].as_u64().unwrap() as u32
     }
 
-    fn scheduler(&self) -> Box<dyn Scheduler> {
+    pub(crate) fn scheduler(&self) -> Box<dyn Scheduler> {
         let is = |name: &str| self.engine[name].as_bool().unwrap();
         if self.engine["backend"] == "trtllm" {
             let params = TrtLlmParams {

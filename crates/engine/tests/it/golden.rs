@@ -4,22 +4,45 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use tokmark_base::{Content, Segment};
+use tokmark_base::{Content, Micros, Segment};
 use tokmark_engine::{Arrival, Length, RequestId};
 
-/// A result, and the requests it is of, each with its moment in nanoseconds.
-pub(crate) fn read(name: &str) -> (Value, Vec<(i64, Arrival)>) {
+/// A row of a trace: blocks of a hash id each, the last one cut to the prompt's length.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) session: Option<String>,
+    pub(crate) at: Option<Micros>,
+    pub(crate) delay: Option<Micros>,
+    pub(crate) input: u32,
+    pub(crate) output: u32,
+    pub(crate) content: Content,
+    nanos: i64,
+}
+
+/// A result, and the rows of the trace it is of.
+pub(crate) fn rows(name: &str) -> (Value, Vec<Row>) {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/dynamo-1.6.1"));
     let text = fs::read_to_string(folder.join(name).with_extension("json")).unwrap();
     let file: Value = serde_json::from_str(&text).unwrap();
     let block = file["job"]["trace_block_size"].as_u64().unwrap() as u32;
     let rows = fs::read_to_string(folder.join(file["job"]["trace"].as_str().unwrap())).unwrap();
-    let arrivals = rows.lines().zip(0..).map(|(line, id)| arrival(line, id, block)).collect();
-    (file, arrivals)
+    let rows = rows.lines().map(|line| row(line, block)).collect();
+    (file, rows)
 }
 
-/// A row of a trace: blocks of a hash id each, the last one cut to the prompt's length.
-fn arrival(line: &str, id: u64, block: u32) -> (i64, Arrival) {
+/// The same as requests, each with its moment in nanoseconds.
+pub(crate) fn read(name: &str) -> (Value, Vec<(i64, Arrival)>) {
+    let (file, rows) = rows(name);
+    let arrival = |(row, id): (Row, u64)| {
+        let (input, length) = (Some(row.input), Length::exactly(row.output));
+        let arrival =
+            Arrival { id: RequestId(id), input, content: row.content, length, ..Arrival::default() };
+        (row.nanos, arrival)
+    };
+    (file, rows.into_iter().zip(0..).map(arrival).collect())
+}
+
+fn row(line: &str, block: u32) -> Row {
     let row: Value = serde_json::from_str(line).unwrap();
     let input = row["input_length"].as_u64().unwrap() as u32;
     let mut left = input;
@@ -28,8 +51,15 @@ fn arrival(line: &str, id: u64, block: u32) -> (i64, Arrival) {
         left -= tokens;
         Segment { id: id.as_u64().unwrap(), tokens }
     });
-    let content = Content::Segments(segments.collect());
-    let length = Length::exactly(row["output_length"].as_u64().unwrap() as u32);
-    let at = (row["timestamp"].as_f64().unwrap() * 1e6).round() as i64;
-    (at, Arrival { id: RequestId(id), input: Some(input), content, length, ..Arrival::default() })
+    let nanos = |key: &str| row[key].as_f64().map(|ms| (ms * 1e6).round() as i64);
+    let micros = |key: &str| nanos(key).map(|nanos| Micros((nanos as f64 / 1e3).round() as i64));
+    Row {
+        session: row["session_id"].as_str().map(str::to_owned),
+        at: micros("timestamp"),
+        delay: micros("delay"),
+        input,
+        output: row["output_length"].as_u64().unwrap() as u32,
+        content: Content::Segments(segments.collect()),
+        nanos: nanos("timestamp").unwrap_or(0),
+    }
 }

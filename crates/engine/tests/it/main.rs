@@ -6,6 +6,8 @@
 mod cluster;
 mod dynamo_cluster;
 mod dynamo_sglang;
+mod dynamo_trace;
 mod dynamo_vllm;
 mod golden;
+mod routing;
 mod soak;

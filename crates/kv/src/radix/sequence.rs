@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokmark_base::{Content, Segment};
+use tokmark_base::{Content, Piece, Segment};
 
 use crate::Chain;
 use crate::hash::local;
@@ -73,18 +73,26 @@ impl Sequence {
     pub fn of(content: &Content, limit: u64, page: u32, seed: u64) -> Self {
         let mut sequence = Self::new(page, seed);
         match content {
-            Content::Segments(segments) => {
-                for &Segment { id, tokens } in segments {
-                    let room = limit - sequence.tokens;
-                    sequence.extend(id, 0, u64::from(tokens).min(room) as u32);
-                }
-            }
-            Content::Tokens(ids) => {
-                let tokens = (ids.len() as u64).min(limit) as u32;
-                sequence.push(Part::Tokens { ids: Arc::clone(ids), start: 0, tokens });
-            }
+            Content::Segments(segments) => segments.iter().for_each(|own| sequence.segment(*own, limit)),
+            Content::Tokens(ids) => sequence.ids(ids, limit),
+            Content::Mixed(pieces) => pieces.iter().for_each(|piece| match piece {
+                Piece::Segment(own) => sequence.segment(*own, limit),
+                Piece::Tokens(ids) => sequence.ids(ids, limit),
+            }),
         }
         sequence
+    }
+
+    /// A segment follows, as far as the whole stays within `limit`.
+    fn segment(&mut self, Segment { id, tokens }: Segment, limit: u64) {
+        let room = limit - self.tokens;
+        self.extend(id, 0, u64::from(tokens).min(room) as u32);
+    }
+
+    /// Token ids follow, as far as the whole stays within `limit`.
+    fn ids(&mut self, ids: &Arc<[u32]>, limit: u64) {
+        let tokens = (ids.len() as u64).min(limit - self.tokens) as u32;
+        self.push(Part::Tokens { ids: Arc::clone(ids), start: 0, tokens });
     }
 
     /// Tokens `offset..offset + tokens` of segment `id` follow.
@@ -172,6 +180,9 @@ impl Sequence {
     fn close(&mut self) {
         let run = if self.tail.len() == 1 {
             self.tail.pop_front().map(|part| part.into_run(1))
+        } else if let Some(ids) = self.tail.iter().map(Part::ids).collect::<Option<Vec<_>>>() {
+            // Token ids of several prompts are still nothing but token ids.
+            Some(Run::Tokens { ids: ids.concat().into(), start: 0, pages: 1 })
         } else {
             let mut chain = Chain::new(self.page, self.seed);
             for part in self.tail.drain(..) {
@@ -253,6 +264,14 @@ impl Part {
     fn tokens(&self) -> u32 {
         match self {
             Self::Segment { tokens, .. } | Self::Tokens { tokens, .. } => *tokens,
+        }
+    }
+
+    /// Its token ids, if it is made of such.
+    fn ids(&self) -> Option<&[u32]> {
+        match self {
+            Self::Segment { .. } => None,
+            Self::Tokens { ids, start, tokens } => Some(&ids[*start..start + *tokens as usize]),
         }
     }
 

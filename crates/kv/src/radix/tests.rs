@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tokmark_base::{Content, Segment};
+use tokmark_base::{Content, Piece, Segment};
 
 use super::*;
 use crate::{Chain, KvEvent, SequenceHash, hash};
@@ -263,12 +263,17 @@ struct Known {
 
 impl Known {
     fn new(content: &Content, page: u32) -> Self {
+        let segment =
+            |s: &Segment| -> Vec<u64> { (0..s.tokens).map(|n| (s.id << 32) + u64::from(n)).collect() };
+        let token = |ids: &[u32]| -> Vec<u64> { ids.iter().map(|id| u64::MAX - u64::from(*id)).collect() };
+        let piece = |piece: &Piece| match piece {
+            Piece::Segment(part) => segment(part),
+            Piece::Tokens(ids) => token(ids),
+        };
         let tokens = match content {
-            Content::Segments(parts) => {
-                let tokens = |s: &Segment| (0..s.tokens).map(|n| (s.id << 32) + u64::from(n)).collect();
-                parts.iter().flat_map(|part| -> Vec<u64> { tokens(part) }).collect()
-            }
-            Content::Tokens(ids) => ids.iter().map(|id| u64::MAX - u64::from(*id)).collect(),
+            Content::Segments(parts) => parts.iter().flat_map(segment).collect(),
+            Content::Tokens(ids) => token(ids),
+            Content::Mixed(pieces) => pieces.iter().flat_map(piece).collect(),
         };
         let sequence = Sequence::of(content, u64::MAX, page, hash::SEED);
         Self { sequence, tokens, chain: Chain::of(content, page, hash::SEED) }
@@ -299,9 +304,17 @@ enum Op {
 
 fn content() -> impl Strategy<Value = Content> {
     let parts = prop::collection::vec((0..3u64, 0..9u32), 1..4);
-    let parts = parts.prop_map(|parts| segments(&parts));
+    let parts = parts.prop_map(|parts| segments(&parts)).boxed();
     let ids = prop::collection::vec(0..2u32, 0..12).prop_map(|ids| Content::Tokens(Arc::from(ids)));
-    prop_oneof![3 => parts, 1 => ids]
+    let ids = ids.boxed();
+    // A session's prompts: what was said and answered, one behind the other.
+    let both = prop::collection::vec(prop_oneof![parts.clone(), ids.clone()], 1..5).prop_map(|contents| {
+        contents.into_iter().fold(Content::default(), |mut whole, more| {
+            whole.append(more);
+            whole
+        })
+    });
+    prop_oneof![2 => parts, 1 => ids, 2 => both]
 }
 
 fn op() -> impl Strategy<Value = Op> {

@@ -1,12 +1,13 @@
 //! Failures never vanish.
 
+use serde_json::json;
 use tokmark_base::Micros;
 use tokmark_measure::summary::Amount;
 use tokmark_measure::verdict::{Code, Severity, State};
 use tokmark_measure::{RunFacts, Summary};
-use tokmark_record::{Cut, FailureKind, Outcome, Record, Usage};
+use tokmark_record::{Cut, FailureKind, Outcome, Record, RunHeader, Usage};
 
-use crate::build::{MS, facts, failed, not_sent, run, success, two_streams};
+use crate::build::{MS, facts, failed, not_sent, run, run_with, success, two_streams};
 
 /// Twenty successes, two 503, one cut, one never sent.
 fn records() -> Vec<Record> {
@@ -59,6 +60,36 @@ fn the_error_table_tells_kinds_and_messages_apart() {
             ("not_sent", None, "due, but the run had stopped", 1),
         ]
     );
+}
+
+#[test]
+fn what_the_plan_cancels_is_nobodys_failure() {
+    let mut records = two_streams();
+    for i in 0..5 {
+        let mut gone = success(20 + i, 300 * MS, &[350 * MS]);
+        gone.outcome = Outcome::Cut { by: Cut::Plan };
+        gone.ended_us = Some(Micros(800 * MS));
+        records.push(gone);
+    }
+    let header = RunHeader { spec: json!({"workload": {"cancel": {"after": "500ms"}}}), ..RunHeader::default() };
+    let a = run_with(&records, &[], &facts(), &header);
+    let (s, plain) = (&a.summary, run(&two_streams(), &facts()).summary);
+    let c = s.counts;
+    assert_eq!((c.succeeded, c.failed, c.cut, c.not_sent, c.cancelled), (20, 0, 0, 0, 5));
+    assert_eq!((c.issued, c.recorded, c.lost), (25, 25, 0));
+    assert_eq!((s.error_share(), s.failures.len()), (Some(0.0), 0));
+    assert_eq!(warning(s, Code::ErrorRate), None);
+    // Not a value of theirs is anywhere, and nothing became infinite.
+    for tag in ["time_to_first_token", "request_latency", "output_token_throughput", "request_throughput"] {
+        assert_eq!(s.metric(tag), plain.metric(tag), "{tag}");
+    }
+    assert!(s.metrics.iter().all(|m| m.adjusted.is_none()));
+    // AIPerf counts them as errors, with a type, a code and words of its own.
+    assert_eq!(a.aiperf.metric("request_count").unwrap().stats.avg, Some(20.0));
+    assert_eq!(a.aiperf.metric("error_request_count").unwrap().stats.avg, Some(5.0));
+    let error = &a.aiperf.error_summary[0];
+    assert_eq!((error.code, error.kind.as_str(), error.count), (Some(499), "RequestCancellationError", 5));
+    assert_eq!(error.message, "Request cancelled 0.500s after being sent");
 }
 
 #[test]

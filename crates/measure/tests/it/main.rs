@@ -5,6 +5,7 @@ mod build;
 mod censored;
 mod closed;
 mod failures;
+mod groups;
 mod open;
 mod oracle;
 mod schema;

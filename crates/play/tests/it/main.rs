@@ -6,6 +6,7 @@
 mod breakdown;
 mod client;
 mod control;
+mod conversation;
 mod faults;
 mod refused;
 mod scrape;

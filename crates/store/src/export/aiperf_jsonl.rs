@@ -8,7 +8,9 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tokmark_base::{Micros, Phase};
-use tokmark_measure::aiperf::{RecordMetric, RecordValue, error_type};
+use tokmark_measure::aiperf::{
+    CANCELLED, CANCELLED_CODE, RecordMetric, RecordValue, cancelled_message, error_type,
+};
 use tokmark_record::{Cut, Outcome, Record, RunHeader};
 
 /// One line. `metrics` are the record's own, in AIPerf's names and units.
@@ -37,7 +39,7 @@ impl<'a> Line<'a> {
         Self {
             metadata: Metadata::new(record, warmups, header),
             metrics: Metrics(metrics),
-            error: Error::of(record),
+            error: Error::of(record, header),
         }
     }
 }
@@ -177,31 +179,31 @@ struct Error<'a> {
     code: Option<u16>,
     #[serde(rename = "type")]
     kind: Cow<'static, str>,
-    message: &'a str,
+    message: Cow<'a, str>,
 }
 
 impl<'a> Error<'a> {
-    fn of(record: &'a Record) -> Option<Self> {
+    fn of(record: &'a Record, header: &RunHeader) -> Option<Self> {
         Some(match &record.outcome {
             Outcome::Success => return None,
             Outcome::NotSent => Self {
                 code: None,
                 kind: Cow::Borrowed("not_sent"),
-                message: "never started before the run's stop",
+                message: Cow::Borrowed("never started before the run's stop"),
             },
             Outcome::Cut { by } => Self {
-                code: Some(499),
-                kind: Cow::Borrowed("cut"),
+                code: Some(CANCELLED_CODE),
+                kind: Cow::Borrowed(if *by == Cut::Plan { CANCELLED } else { "cut" }),
                 message: match by {
-                    Cut::Grace => "cut at the end of the grace period",
-                    Cut::Interrupt => "cut by an interrupt",
-                    Cut::Plan => "cancelled by its client, as planned",
+                    Cut::Grace => Cow::Borrowed("cut at the end of the grace period"),
+                    Cut::Interrupt => Cow::Borrowed("cut by an interrupt"),
+                    Cut::Plan => Cow::Owned(cancelled_message(header)),
                 },
             },
             Outcome::Failed(failure) => Self {
                 code: record.status,
                 kind: Cow::Owned(error_type(failure.kind, record.status)),
-                message: &failure.message,
+                message: Cow::Borrowed(&failure.message),
             },
         })
     }

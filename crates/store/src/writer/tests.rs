@@ -36,7 +36,7 @@ fn what_goes_in_comes_out_after_the_hook() {
     let (mut sink, writer) = start(dir.path(), options).unwrap();
     assert_ne!(starts.recv().unwrap(), thread::current().id());
     for attempt in 0..1_000 {
-        let text = Some(ReplyText { output: "four".to_owned(), reasoning: String::new() });
+        let text = Some(ReplyText { output: "four".to_owned(), ..ReplyText::default() });
         assert!(sink.record(Record { text, ..record(attempt) }));
     }
     // No JSON for NaN: such a value is absent, the others stay.

@@ -23,7 +23,7 @@ impl ChoiceShape for Choice {
         }
         let said: Message<'de> = map.next_value()?;
         append(&mut chunk.output, said.content);
-        append(&mut chunk.output, said.tool);
+        append(&mut chunk.calls, said.calls);
         // Servers that renamed the field send the same words under both names for a while: they are said once.
         let reasoning =
             if said.reasoning_content.is_empty() { said.reasoning } else { said.reasoning_content };
@@ -37,7 +37,7 @@ impl ChoiceShape for Choice {
 struct Message<'a> {
     content: Text<'a>,
     /// Names and arguments of tool calls, in order: generated tokens, shown to nobody but counted.
-    tool: Text<'a>,
+    calls: Text<'a>,
     reasoning_content: Text<'a>,
     reasoning: Text<'a>,
 }
@@ -65,12 +65,12 @@ impl<'de> Visitor<'de> for MessageVisitor {
         let mut message = Message::default();
         while let Some(key) = map.next_key::<Key<'de>>()? {
             match key.as_str() {
-                "content" => message.content = map.next_value_seed(CONTENT)?,
+                "content" => append(&mut message.content, map.next_value_seed(CONTENT)?),
                 "reasoning_content" => message.reasoning_content = map.next_value()?,
                 "reasoning" => message.reasoning = map.next_value()?,
                 // A refusal is what the model said instead.
-                "refusal" => append(&mut message.tool, map.next_value()?),
-                "tool_calls" | "function_call" => append(&mut message.tool, map.next_value_seed(CALL)?),
+                "refusal" => append(&mut message.content, map.next_value()?),
+                "tool_calls" | "function_call" => append(&mut message.calls, map.next_value_seed(CALL)?),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }

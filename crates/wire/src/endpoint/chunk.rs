@@ -19,8 +19,10 @@ use crate::message;
 /// What one event, or one whole body, said.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Chunk<'a> {
-    /// Words of the answer, tool calls included, of every choice in order.
+    /// Words of the answer, of every choice in order.
     pub(crate) output: Text<'a>,
+    /// Names and arguments of tool calls.
+    pub(crate) calls: Text<'a>,
     /// Words of the reasoning.
     pub(crate) reasoning: Text<'a>,
     /// The last reason to stop that is not empty.

@@ -11,6 +11,7 @@ mod write;
 
 pub use asked::{Request, RequestError};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 pub use write::{DONE, ReplyWriter, error_body};
 
 pub(crate) use self::chunk::Chunk;
@@ -27,12 +28,63 @@ pub enum EndpointKind {
 }
 
 /// What a request says, before it is bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Body<'a> {
     /// One text: the prompt, or the one user message.
     Text(&'a str),
+    /// A system prompt and a text: a chat has a system and a user message, a completion the two directly behind each other.
+    System {
+        /// What all say.
+        system: &'a str,
+        /// What this one says.
+        text: &'a str,
+    },
     /// Ready-made chat messages. `/v1/completions` has no roles: their string contents are joined by line feeds.
-    Messages(&'a [serde_json::Value]),
+    Messages(&'a [Value]),
+    /// A whole request body, sent as it is: no key of ours, none of [`BodyOptions`] and none of [`Own`] goes into it.
+    Payload(&'a Value),
+}
+
+/// A turn of a session that is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    /// What was said.
+    pub said: Body<'a>,
+    /// The answer that was given: its text, without reasoning and without tool calls.
+    pub reply: &'a str,
+}
+
+/// One request: what it says, and what it alone asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The turns before it that it says again. A chat has them as its first messages, each reply as one of the assistant's; a system
+    /// prompt that was said already is not said twice. A completion has all texts behind each other with nothing in between. A
+    /// payload is whole as it is.
+    pub before: &'a [Exchange<'a>],
+    /// What it says itself.
+    pub body: Body<'a>,
+    /// The output length to ask for, if one is.
+    pub osl: Option<u32>,
+    /// What it alone asks for.
+    pub own: Own<'a>,
+}
+
+/// What one request asks for that others of its run may not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Own<'a> {
+    /// `model`, if it is not that of [`BodyOptions`].
+    pub model: Option<&'a str>,
+    /// `priority`, as vLLM and SGLang take it.
+    pub priority: Option<i32>,
+    /// Further top-level keys, each map stronger than the one before and than [`BodyOptions::extra`].
+    pub extra: [Option<&'a Map<String, Value>>; 2],
+}
+
+impl<'a> Ask<'a> {
+    /// A request that stands for itself and asks for nothing of its own.
+    pub fn of(body: Body<'a>, osl: Option<u32>) -> Self {
+        Self { before: &[], body, osl, own: Own::default() }
+    }
 }
 
 /// What every request of a run has in common.
@@ -47,13 +99,27 @@ pub struct BodyOptions {
     /// Send `ignore_eos: true` and `min_tokens` with every output length.
     pub hold_osl: bool,
     /// Further top-level keys (`--extra`), merged last: a key of ours that stands here too is replaced as a whole.
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    pub extra: Map<String, Value>,
 }
 
 impl EndpointKind {
-    /// The JSON body of one request. `osl` is the output length asked for, if one is.
+    /// The JSON body of a request that stands for itself. `osl` is the output length asked for, if one is.
     pub fn encode(self, options: &BodyOptions, body: &Body<'_>, osl: Option<u32>) -> Vec<u8> {
-        request::encode(self, options, body, osl)
+        request::encode(self, options, &Ask::of(*body, osl))
+    }
+
+    /// The JSON body of one request.
+    pub fn encode_ask(self, options: &BodyOptions, ask: &Ask<'_>) -> Vec<u8> {
+        request::encode(self, options, ask)
+    }
+
+    /// Whether a ready-made body has the key that carries this endpoint's prompt.
+    pub fn fits(self, payload: &Value) -> bool {
+        let key = match self {
+            Self::Chat => "messages",
+            Self::Completions => "prompt",
+        };
+        payload.get(key).is_some_and(|said| !said.is_null())
     }
 
     /// What a request body asks for, as a server reads it.

@@ -1,54 +1,57 @@
 //! Request bodies, written for a real server. `asked.rs` reads them for a simulated one.
 
+use std::borrow::Cow;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
-use super::{Body, BodyOptions, EndpointKind};
+use super::{Ask, Body, BodyOptions, EndpointKind};
 
 /// The JSON body of one request.
-pub(super) fn encode(
-    kind: EndpointKind,
-    options: &BodyOptions,
-    body: &Body<'_>,
-    osl: Option<u32>,
-) -> Vec<u8> {
-    let request = Outgoing { kind, options, body, osl };
-    serde_json::to_vec(&request).expect("texts, numbers and JSON values always serialise")
+pub(super) fn encode(kind: EndpointKind, options: &BodyOptions, ask: &Ask<'_>) -> Vec<u8> {
+    const WHY: &str = "texts, numbers and JSON values always serialise";
+    if let Body::Payload(payload) = ask.body {
+        return serde_json::to_vec(payload).expect(WHY);
+    }
+    let mut extra = Cow::Borrowed(&options.extra);
+    for stronger in ask.own.extra.into_iter().flatten().filter(|keys| !keys.is_empty()) {
+        let keys = stronger.iter().map(|(key, value)| (key.clone(), value.clone()));
+        extra.to_mut().extend(keys);
+    }
+    serde_json::to_vec(&Outgoing { kind, options, ask, extra: &extra }).expect(WHY)
 }
 
 struct Outgoing<'a> {
     kind: EndpointKind,
     options: &'a BodyOptions,
-    body: &'a Body<'a>,
-    osl: Option<u32>,
+    ask: &'a Ask<'a>,
+    extra: &'a Map<String, Value>,
 }
 
 impl Serialize for Outgoing<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = Keys { map: serializer.serialize_map(None)?, extra: &self.options.extra };
-        map.put("model", &self.options.model)?;
-        match (self.kind, self.body) {
-            (EndpointKind::Chat, Body::Text(text)) => {
-                map.put("messages", &[Message { role: "user", content: text }])?;
-            }
-            (EndpointKind::Chat, Body::Messages(messages)) => map.put("messages", messages)?,
-            (EndpointKind::Completions, Body::Text(text)) => map.put("prompt", text)?,
-            (EndpointKind::Completions, Body::Messages(messages)) => {
-                map.put("prompt", &joined(messages))?;
-            }
+        let Self { options, ask, extra, .. } = *self;
+        let mut map = Keys { map: serializer.serialize_map(None)?, extra };
+        map.put("model", ask.own.model.unwrap_or(&options.model))?;
+        match self.kind {
+            EndpointKind::Chat => map.put("messages", &messages(ask))?,
+            EndpointKind::Completions => map.put("prompt", &prompt(ask))?,
         }
-        if let Some(osl) = self.osl {
-            map.put(self.options.max_tokens_field, &osl)?;
-            if self.options.hold_osl {
+        if let Some(osl) = ask.osl {
+            map.put(options.max_tokens_field, &osl)?;
+            if options.hold_osl {
                 map.put("min_tokens", &osl)?;
                 map.put("ignore_eos", &true)?;
             }
         }
-        map.put("stream", &self.options.streaming)?;
-        if self.options.streaming {
+        map.put("stream", &options.streaming)?;
+        if options.streaming {
             map.put("stream_options", &serde_json::json!({"include_usage": true}))?;
         }
-        for (key, value) in &self.options.extra {
+        if let Some(priority) = ask.own.priority {
+            map.put("priority", &priority)?;
+        }
+        for (key, value) in extra {
             map.map.serialize_entry(key, value)?;
         }
         map.map.end()
@@ -70,10 +73,74 @@ impl<M: SerializeMap> Keys<'_, M> {
     }
 }
 
+/// A message of a chat.
 #[derive(serde::Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: &'a str,
+#[serde(untagged)]
+enum Message<'a> {
+    Made { role: &'static str, content: &'a str },
+    Ready(&'a Value),
+}
+
+/// The messages of a chat, earlier turns first.
+fn messages<'a>(ask: &Ask<'a>) -> Vec<Message<'a>> {
+    let mut messages = Vec::new();
+    let mut told = None;
+    for turn in ask.before {
+        say(turn.said, &mut told, &mut messages);
+        messages.push(Message::Made { role: "assistant", content: turn.reply });
+    }
+    say(ask.body, &mut told, &mut messages);
+    messages
+}
+
+/// Adds what one turn says itself. `told` is the system prompt said last.
+fn say<'a>(body: Body<'a>, told: &mut Option<&'a str>, messages: &mut Vec<Message<'a>>) {
+    let mut user = |content| messages.push(Message::Made { role: "user", content });
+    match body {
+        Body::Text(text) => user(text),
+        Body::System { system, text } if *told == Some(system) => user(text),
+        Body::System { system, text } => {
+            *told = Some(system);
+            messages.push(Message::Made { role: "system", content: system });
+            messages.push(Message::Made { role: "user", content: text });
+        }
+        Body::Messages(ready) => messages.extend(ready.iter().map(Message::Ready)),
+        // A payload of an earlier turn says what it says in its own messages.
+        Body::Payload(payload) => {
+            let ready = payload.get("messages").and_then(Value::as_array);
+            messages.extend(ready.into_iter().flatten().map(Message::Ready));
+        }
+    }
+}
+
+/// The prompt of a completion, earlier turns and their replies first, with nothing in between.
+fn prompt<'a>(ask: &Ask<'a>) -> Cow<'a, str> {
+    if let (Body::Text(text), []) = (ask.body, ask.before) {
+        return Cow::Borrowed(text);
+    }
+    let mut prompt = String::new();
+    let mut told = None;
+    for turn in ask.before {
+        append(turn.said, &mut told, &mut prompt);
+        prompt.push_str(turn.reply);
+    }
+    append(ask.body, &mut told, &mut prompt);
+    Cow::Owned(prompt)
+}
+
+/// Appends what one turn says itself. `told` is the system prompt said last.
+fn append<'a>(body: Body<'a>, told: &mut Option<&'a str>, prompt: &mut String) {
+    match body {
+        Body::Text(text) => prompt.push_str(text),
+        Body::System { system, text } => {
+            if told.replace(system) != Some(system) {
+                prompt.push_str(system);
+            }
+            prompt.push_str(text);
+        }
+        Body::Messages(ready) => prompt.push_str(&joined(ready)),
+        Body::Payload(payload) => prompt.push_str(payload.get("prompt").and_then(Value::as_str).unwrap_or_default()),
+    }
 }
 
 /// The string contents of messages, joined by line feeds.

@@ -25,7 +25,10 @@ const MODEL_LIMIT: usize = 4096;
 impl Template {
     /// Remembers `data` if all it says is one piece of text.
     pub(crate) fn learn(&mut self, data: &[u8], chunk: &Chunk<'_>) {
-        let plain = chunk.finish_reason.is_none() && chunk.usage.is_none() && chunk.error.is_none();
+        let plain = chunk.finish_reason.is_none()
+            && chunk.usage.is_none()
+            && chunk.error.is_none()
+            && chunk.calls.is_empty();
         let (text, reasoning) = match (&chunk.output.0, &chunk.reasoning.0) {
             (Cow::Borrowed(text), other) if other.is_empty() => (text, false),
             (other, Cow::Borrowed(text)) if other.is_empty() => (text, true),

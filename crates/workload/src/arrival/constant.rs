@@ -17,6 +17,11 @@ impl Process for Constant {
         Some(0.0)
     }
 
+    fn wrapped(&self, span: f64) -> Option<f64> {
+        let f = 1.0 / span - libm::floor(1.0 / span);
+        Some(f * (1.0 - f))
+    }
+
     fn step(&self, position: f64, _stream: &mut Stream) -> Option<Step> {
         Some(Step { at: position, next: position + 1.0 })
     }
@@ -36,5 +41,7 @@ mod tests {
         let (mean, cv) = super::super::moments(&constant, 1_000);
         assert_eq!((mean, cv), (1.0, 0.0));
         assert_eq!(constant.describe(), "constant");
+        // A gap of two and a half spans, of a tenth of one, of a whole one.
+        assert_eq!([0.4, 10.0, 1.0].map(|span| constant.wrapped(span).unwrap()), [0.25, 0.1 * 0.9, 0.0]);
     }
 }

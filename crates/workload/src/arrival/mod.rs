@@ -68,6 +68,12 @@ pub trait Process: fmt::Debug {
     /// Standard deviation over mean of the gaps between starts at a steady rate; `None` where there are none to speak of.
     fn gap_cv(&self) -> Option<f64>;
 
+    /// The mean of f·(1 − f), where f is what a gap has beyond whole multiples of `span` mean gaps, as a fraction of it: what pauses
+    /// every `span` starts do to the gaps' deviation ([`crate::rate::on_off`]). `None` where there are no gaps to speak of.
+    fn wrapped(&self, _span: f64) -> Option<f64> {
+        None
+    }
+
     /// One start: the position before it goes in, its own position comes out with the one after it. `None` where positions say
     /// nothing.
     fn step(&self, position: f64, stream: &mut Stream) -> Option<Step>;
@@ -106,6 +112,19 @@ impl Arrival {
             _ => None,
         }
     }
+}
+
+/// The mean of f·(1 − f) over `n` gaps, as drawn.
+#[cfg(test)]
+fn wrapped(process: &dyn Process, span: f64, n: u32) -> f64 {
+    let mut stream = tokmark_base::Seed(8).stream("arrival", 1);
+    let draw = |_| {
+        let step = process.step(0.0, &mut stream).unwrap();
+        let gaps = if step.at > 0.0 { step.at } else { step.next } / span;
+        let f = gaps - gaps.floor();
+        f * (1.0 - f)
+    };
+    (0..n).map(draw).sum::<f64>() / f64::from(n)
 }
 
 /// Mean and coefficient of variation of `n` gaps, for the tests of each arrival.

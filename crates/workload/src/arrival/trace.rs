@@ -1,5 +1,7 @@
 //! Replay: starts as a trace has them, counted from its first, sped up or slowed down, long gaps capped if asked.
 
+use std::sync::Arc;
+
 use tokmark_base::{Micros, Stream};
 
 use super::{Process, Step};
@@ -13,29 +15,52 @@ pub struct Trace {
     pub idle_cap: Option<Micros>,
 }
 
-/// Turns a trace's times, in order, into times of the run.
-#[derive(Clone, Copy, Debug, Default)]
+/// A trace's times as times of the run. The same for the first turns of sessions and the later ones.
+#[derive(Clone, Debug)]
 pub struct Clockwork {
-    /// The last time of the trace.
-    last: Micros,
-    /// What the caps have cut away until then.
-    cut: Micros,
+    speed: f64,
+    /// Times of the trace behind a gap that was cut, in order, each with all that was cut away until then.
+    cuts: Arc<[(Micros, Micros)]>,
+}
+
+impl Default for Clockwork {
+    /// One in which times are as they are.
+    fn default() -> Self {
+        Self { speed: 1.0, cuts: Arc::new([]) }
+    }
 }
 
 impl Trace {
-    /// When a start that the trace had at `at` is wanted. To be asked in the order of times.
-    pub fn wanted(&self, clockwork: &mut Clockwork, at: Micros) -> Micros {
-        let gap = at - clockwork.last;
-        if let Some(cap) = self.idle_cap.filter(|cap| gap > *cap) {
-            clockwork.cut = clockwork.cut + (gap - cap);
+    /// The clockwork of a trace with these starts, in any order, its first included.
+    pub fn clockwork(&self, starts: impl Iterator<Item = Micros>) -> Clockwork {
+        let mut cuts = Vec::new();
+        if let Some(cap) = self.idle_cap {
+            let mut starts: Vec<Micros> = starts.collect();
+            starts.sort_unstable();
+            let (mut last, mut cut) = (Micros::ZERO, Micros::ZERO);
+            for at in starts {
+                if at - last > cap {
+                    cut += at - last - cap;
+                    cuts.push((at, cut));
+                }
+                last = at;
+            }
         }
-        clockwork.last = at;
-        self.scaled(at - clockwork.cut)
+        Clockwork { speed: self.speed, cuts: cuts.into() }
+    }
+}
+
+impl Clockwork {
+    /// When a start that the trace had at `at` is wanted.
+    pub fn wanted(&self, at: Micros) -> Micros {
+        let behind = self.cuts.partition_point(|(from, _)| *from <= at);
+        let cut = if behind == 0 { Micros::ZERO } else { self.cuts[behind - 1].1 };
+        self.scaled(at - cut)
     }
 
     /// A stretch of the trace's time in the run's.
     pub fn scaled(&self, time: Micros) -> Micros {
-        Micros::from_secs_f64(time.as_secs_f64() / self.speed)
+        if self.speed == 1.0 { time } else { Micros::from_secs_f64(time.as_secs_f64() / self.speed) }
     }
 }
 
@@ -65,9 +90,11 @@ mod tests {
 
     #[test]
     fn gaps_are_scaled_and_capped() {
+        let times = [0, 1_000, 51_000, 52_000].map(Micros);
         let wanted = |trace: Trace| {
-            let mut clockwork = Clockwork::default();
-            [0, 1_000, 51_000, 52_000].map(|at| trace.wanted(&mut clockwork, Micros(at)).0)
+            // The order in which the starts are told is none of its business.
+            let clockwork = trace.clockwork(times.into_iter().rev());
+            times.map(|at| clockwork.wanted(at).0)
         };
         assert_eq!(wanted(Trace { speed: 1.0, idle_cap: None }), [0, 1_000, 51_000, 52_000]);
         assert_eq!(wanted(Trace { speed: 2.0, idle_cap: None }), [0, 500, 25_500, 26_000]);

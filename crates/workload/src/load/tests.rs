@@ -1,4 +1,5 @@
 use super::*;
+use crate::arrival::Closed;
 
 fn load(json: &str) -> Result<Load, LoadError> {
     serde_json::from_str::<LoadSpec>(json).unwrap().resolve()

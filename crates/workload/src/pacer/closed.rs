@@ -7,10 +7,11 @@ use tokmark_base::{Micros, Phase};
 
 use super::forecast::{Forecast, PHASES};
 use super::share::Share;
-use super::turns::{Speed, Turns};
+use super::turns::Turns;
 use super::{Issued, Next, Release};
+use crate::arrival::trace::Clockwork;
 use crate::course::{Course, Numbering};
-use crate::load::{Load, Phased};
+use crate::load::{Load, Phased, Streams};
 
 /// See the module.
 #[derive(Debug)]
@@ -18,17 +19,14 @@ pub(super) struct ClosedLane {
     share: Share,
     forecast: Forecast,
     turns: Turns,
-    speed: Speed,
-    /// When slots open: slot j of C at ramp · j / (C − 1), so that one is open at 0 and all are at the ramp's end.
-    ramp: Micros,
-    concurrency: u32,
-    /// Slots open so far.
-    open: u64,
+    /// How many slots are open at which time.
+    streams: Streams,
     in_flight: u64,
     issued: Arc<Issued>,
     /// Index into [`PHASES`]; past the end: finished.
     current: usize,
-    /// When the current phase made its first release: its length counts from then.
+    /// When the current phase began, from when its length counts: the first one with the run, on lanes whose slots open later
+    /// too, the others with their first release.
     began: Option<Micros>,
     /// When the last measured request was let go.
     last_measured: Micros,
@@ -48,15 +46,12 @@ impl ClosedLane {
         Self {
             share,
             forecast: Forecast::new(share, numbering, planned),
-            turns: Turns::new(load, share, course),
-            speed: Speed::of_load(load),
-            ramp: load.ramp,
-            concurrency: load.arrival.concurrency().unwrap_or(0),
-            open: 0,
+            turns: Turns::new(load, share, course, Clockwork::default()),
+            streams: load.streams.clone(),
             in_flight: 0,
             issued,
             current: 0,
-            began: None,
+            began: Some(Micros::ZERO),
             last_measured: Micros::ZERO,
             lengths: [warmup_length, load.duration, cooldown_length],
         }
@@ -79,15 +74,11 @@ impl ClosedLane {
                 self.end(phase);
                 continue;
             }
-            while self.open < self.slots() && self.opens(self.open) <= now {
-                self.open += 1;
-            }
+            let open = self.share.of_first(u64::from(self.streams.at(now)));
             let request = match self.turns.take(now) {
                 Some((_, request)) => request,
-                None if self.in_flight + self.turns.waiting() >= self.open
-                    || self.forecast.exhausted(phase) =>
-                {
-                    return Next::Wait { until: self.next_event() };
+                None if self.in_flight + self.turns.waiting() >= open || self.forecast.exhausted(phase) => {
+                    return Next::Wait { until: self.next_event(now, open) };
                 }
                 None => match self.forecast.release(phase) {
                     Some(request) => request,
@@ -108,10 +99,11 @@ impl ClosedLane {
         }
     }
 
-    pub(super) fn completed(&mut self, request: u64, now: Micros, well: bool) {
+    pub(super) fn completed(&mut self, request: u64, now: Micros, well: bool) -> bool {
         debug_assert!(self.in_flight > 0, "request {request} ended and none was in flight");
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.turns.completed(request, now, well, PHASES.get(self.current).copied(), self.speed);
+        // What would be due after its phase's end is dropped there.
+        self.turns.completed(request, now, well, None)
     }
 
     pub(super) fn turns(&self) -> &Turns {
@@ -127,7 +119,9 @@ impl ClosedLane {
     }
 
     fn over(&self, phase: Phase, now: Micros) -> bool {
-        self.through(phase) || self.slots() == 0 || self.end_of_length().is_some_and(|end| now >= end)
+        // With the last stage all phases are over.
+        let ends = self.end_of_length().into_iter().chain(self.streams.end()).min();
+        self.through(phase) || self.slots() == 0 || ends.is_some_and(|end| now >= end)
     }
 
     /// Whether all the phase's requests are released.
@@ -136,31 +130,23 @@ impl ClosedLane {
     }
 
     fn end(&mut self, phase: Phase) {
+        let by_count = self.through(phase);
         self.turns.end(phase);
         if phase == Phase::Profiling {
-            let last = self.last_measured;
-            let by_count = self.through(phase);
-            self.issued.lane_is_through(if by_count { last } else { self.end_of_length().unwrap_or(last) });
+            let ends = self.end_of_length().into_iter().chain(self.streams.end()).min();
+            self.issued.lane_is_through(ends.filter(|_| !by_count).unwrap_or(self.last_measured));
         }
         self.forecast.end(phase);
         self.current += 1;
         self.began = None;
     }
 
-    /// When this lane's slot `n` opens.
-    fn opens(&self, n: u64) -> Micros {
-        let others = i128::from(self.concurrency) - 1;
-        if others <= 0 {
-            return Micros::ZERO;
-        }
-        let at = i128::from(self.ramp.0) * i128::from(self.share.slot(n)) / others;
-        Micros(at as i64)
-    }
-
-    /// What happens next without any completion: a slot opens, or the phase's length is over.
-    fn next_event(&self) -> Option<Micros> {
-        let slot = (self.open < self.slots()).then(|| self.opens(self.open));
-        slot.into_iter().chain(self.end_of_length()).chain(self.turns.next_due()).min()
+    /// What happens next without any completion: a slot opens, of which `open` are, or a stage or the phase's length is over.
+    fn next_event(&self, now: Micros, open: u64) -> Option<Micros> {
+        let stage = self.streams.changes_after(now);
+        let slot = (stage.is_none() && open < self.slots()).then(|| self.streams.opens(self.share.slot(open)));
+        let turn = self.turns.next().map(|(due, _)| due);
+        slot.into_iter().chain(stage).chain(self.end_of_length()).chain(turn).min()
     }
 }
 

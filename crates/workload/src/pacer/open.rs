@@ -8,7 +8,7 @@ use tokmark_base::{Micros, Phase};
 
 use super::forecast::{Forecast, PHASES};
 use super::share::Share;
-use super::turns::{Speed, Turns};
+use super::turns::Turns;
 use super::{Next, Release, Unsent};
 use crate::course::Numbering;
 use crate::load::{Load, Phased};
@@ -20,7 +20,6 @@ pub(super) struct OpenLane {
     share: Share,
     forecast: Forecast,
     turns: Turns,
-    speed: Speed,
     schedule: Schedule,
     /// This lane's next start; `None` past the last.
     next: Option<Start>,
@@ -30,6 +29,14 @@ pub(super) struct OpenLane {
     in_flight: u64,
     unsent: Vec<Unsent>,
     finished: bool,
+}
+
+/// What is due next: a start of the schedule, or a later turn.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    due: Micros,
+    phase: Phase,
+    turn: bool,
 }
 
 impl OpenLane {
@@ -57,7 +64,6 @@ impl OpenLane {
             share,
             forecast: Forecast::new(share, numbering, planned),
             turns,
-            speed: Speed::of_load(load),
             schedule,
             next: None,
             ends: [None; 3],
@@ -83,85 +89,87 @@ impl OpenLane {
             if self.finished {
                 return Next::Finished;
             }
-            self.drop_late_turns();
-            let start = self.next;
-            let turn = self.turns.next_due().filter(|due| start.is_none_or(|start| *due <= start.at));
-            let Some(due) = turn.or(start.map(|start| start.at)) else {
-                // Sessions in flight may have turns to come.
-                if PHASES.iter().any(|phase| self.turns.has_more(*phase) && !self.turns.used_up(*phase)) {
-                    return Next::Wait { until: None };
+            self.end_phases(now);
+            let Some(head) = self.head() else {
+                // Sessions in flight may have turns to come, until their phase ends.
+                let more = PHASES.iter().filter(|phase| self.turns.has_more(**phase) && !self.turns.used_up(**phase));
+                if more.clone().next().is_some() {
+                    return Next::Wait { until: more.filter_map(|phase| self.ends[*phase as usize]).min() };
                 }
                 self.finished = true;
                 continue;
             };
-            if due > now {
-                return Next::Wait { until: Some(due) };
+            if head.due > now {
+                return Next::Wait { until: Some(head.due) };
+            }
+            if self.turns.used_up(head.phase) {
+                self.turns.end(head.phase);
+                self.skip(head.phase);
+                continue;
             }
             if self.slots().is_some_and(|cap| self.in_flight >= cap) {
-                let phase = if turn.is_some() { None } else { start.map(|start| start.phase) };
                 // A warm-up that queues goes on into the measured part, where it is no more than load.
-                let end = phase.filter(|p| *p != Phase::Warmup).and_then(|p| self.ends[p as usize]);
+                let end = Some(head.phase).filter(|p| *p != Phase::Warmup).and_then(|p| self.ends[p as usize]);
                 if end.is_none_or(|end| now < end) {
                     return Next::Wait { until: end };
                 }
                 // Its time is over and it is still queueing: never sent.
-                self.unsent.extend(start.map(|start| self.release(start)));
-                self.advance();
+                let unsent = self.take(head, now);
+                self.turns.spend(head.phase);
+                self.unsent.extend(unsent);
                 continue;
             }
-            let release = if turn.is_some() { self.release_turn(now) } else { self.release_start() };
-            let Some(release) = release else { continue };
+            let Some(release) = self.take(head, now) else { continue };
+            if !head.turn {
+                let _ = self.forecast.release(head.phase);
+            }
             self.turns.released(release.request, release.intended.unwrap_or(now));
             self.in_flight += 1;
             return Next::Release(release);
         }
     }
 
-    fn release_turn(&mut self, now: Micros) -> Option<Release> {
-        let (due, request) = self.turns.take(now)?;
-        let phase = self.turns.numbering().address(request).phase;
-        if self.turns.used_up(phase) {
-            self.turns.end(phase);
-            return None;
-        }
-        Some(Release { request, phase, intended: Some(due) })
+    /// What is due first, a turn before a start.
+    fn head(&self) -> Option<Head> {
+        let start = self.next.map(|start| Head { due: start.at, phase: start.phase, turn: false });
+        let turn = self.turns.next().map(|(due, phase)| Head { due, phase, turn: true });
+        turn.into_iter().chain(start).min_by_key(|head| head.due)
     }
 
-    fn release_start(&mut self) -> Option<Release> {
-        let start = self.next?;
-        if self.turns.used_up(start.phase) {
-            self.turns.end(start.phase);
-            self.skip(start.phase);
-            return None;
+    /// Takes what [`OpenLane::head`] said, which is due.
+    fn take(&mut self, head: Head, now: Micros) -> Option<Release> {
+        if head.turn {
+            let (due, request) = self.turns.take(now)?;
+            return Some(Release { request, phase: head.phase, intended: Some(due) });
         }
-        let _ = self.forecast.release(start.phase);
+        let start = self.next?;
         self.advance();
         Some(self.release(start))
     }
 
-    /// Turns that would be due after their phase's end are not wanted any more.
-    fn drop_late_turns(&mut self) {
-        if self.turns.waiting() > 0 {
-            for phase in PHASES {
-                if let Some(end) = self.ends[phase as usize] {
-                    self.turns.end_at(phase, end);
-                }
+    /// Sessions in flight have no more turns once their phase's time is over and what was due in time is gone.
+    fn end_phases(&mut self, now: Micros) {
+        for phase in PHASES {
+            let past = self.ends[phase as usize].is_some_and(|end| now >= end);
+            if past && self.turns.has_more(phase) && self.turns.waiting_of(phase) == 0 {
+                self.turns.end(phase);
             }
         }
     }
 
     /// The phase has had all its requests: on to the next one's starts, which begin as if this one had ended here.
     fn skip(&mut self, phase: Phase) {
-        self.schedule.end_phase(phase);
-        self.advance();
+        if self.next.is_some_and(|start| start.phase == phase) {
+            self.schedule.end_phase(phase);
+            self.advance();
+        }
     }
 
-    pub(super) fn completed(&mut self, request: u64, now: Micros, well: bool) {
+    pub(super) fn completed(&mut self, request: u64, now: Micros, well: bool) -> bool {
         debug_assert!(self.in_flight > 0, "request {request} ended and none was in flight");
         self.in_flight = self.in_flight.saturating_sub(1);
         let phase = self.turns.numbering().address(request).phase;
-        let open = !self.turns.used_up(phase);
-        self.turns.completed(request, now, well, open.then_some(phase), self.speed);
+        self.turns.completed(request, now, well, self.ends[phase as usize])
     }
 
     pub(super) fn turns(&self) -> &Turns {
@@ -176,13 +184,14 @@ impl OpenLane {
     /// Takes what is due at `now` off the schedule, never to be sent.
     pub(super) fn due(&mut self, now: Micros) -> Vec<Unsent> {
         let mut due = Vec::new();
-        while let Some((at, request)) = self.turns.take(now) {
-            let phase = self.turns.numbering().address(request).phase;
-            due.push(Release { request, phase, intended: Some(at) });
-        }
-        while let Some(start) = self.next.filter(|start| !self.finished && start.at <= now) {
-            due.push(self.release(start));
-            self.advance();
+        while let Some(head) = self.head().filter(|head| !self.finished && head.due <= now) {
+            if self.turns.used_up(head.phase) {
+                self.turns.end(head.phase);
+                self.skip(head.phase);
+                continue;
+            }
+            due.extend(self.take(head, now));
+            self.turns.spend(head.phase);
         }
         due
     }

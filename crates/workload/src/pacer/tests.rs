@@ -6,7 +6,7 @@ use tokmark_base::Stream;
 use super::*;
 use crate::course::Numbering;
 use crate::course::{index_of, phase_of};
-use crate::load::{LoadSpec, Phased};
+use crate::load::{LoadSpec, Phased, Streams};
 use crate::schedule::Start;
 
 fn independent() -> Arc<dyn Course> {
@@ -315,8 +315,9 @@ fn case() -> impl Strategy<Value = Case> {
     let ramp = prop_oneof![Just(0), 0..30_i64];
     (arrivals, stop, phased(), phased(), ramp, 1..7_u32, 1..20_000_i64, any::<u64>()).prop_map(
         |(json, (requests, duration), warmup, cooldown, ramp, lanes, service, seed)| {
-            let ramp = Micros::from_millis(ramp);
-            let load = Load { requests, duration, ramp, warmup, cooldown, ..load(&json) };
+            let load = load(&json);
+            let streams = Streams { ramp: Micros::from_millis(ramp), ..load.streams.clone() };
+            let load = Load { requests, duration, streams, warmup, cooldown, ..load };
             Case { load, lanes, service, seed }
         },
     )

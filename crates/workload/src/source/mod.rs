@@ -2,6 +2,9 @@
 //!
 //! One more is one file with a type that is a [`Source`], and one line in [`crate::Plan::new`].
 
+use std::io::BufRead;
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokmark_base::content::segment_id;
@@ -10,13 +13,39 @@ use tokmark_base::{Content, Micros};
 use crate::plan::Prompt;
 
 pub mod dataset;
+pub mod detect;
+pub mod elements;
+mod fields;
+#[cfg(test)]
+mod golden;
+pub mod inputs_json;
 pub mod jsonl;
+pub mod known;
+pub mod lines;
+pub mod mooncake;
+pub mod multi_turn;
+pub mod random_pool;
+pub mod raw_payload;
 pub mod row;
+pub mod shelf;
+pub mod share_gpt;
+pub mod single_turn;
+mod spoken;
 pub mod synthetic;
 
-pub use dataset::Dataset;
+pub use dataset::{Dataset, DatasetError, With};
 pub use jsonl::{Jsonl, JsonlError};
-pub use row::{Row, RowError, Rows, Said};
+pub use detect::{DetectError, detect};
+pub use inputs_json::InputsJson;
+pub use known::Known;
+pub use mooncake::Mooncake;
+pub use multi_turn::MultiTurn;
+pub use random_pool::RandomPool;
+pub use raw_payload::RawPayload;
+pub use row::{Ignored, Row, RowError, Rows, Said};
+pub use share_gpt::{Counter, ShareGpt};
+pub use single_turn::SingleTurn;
+pub use shelf::{Memory, Shelf};
 pub use synthetic::Synthetic;
 
 /// What a file holds: the layouts of the field's traces and data sets.
@@ -45,6 +74,44 @@ pub enum FileFormat {
     InputsJson,
     /// Dynamo's request trace.
     DynamoRequests,
+}
+
+impl FileFormat {
+    /// Tokens that a hash id of the format stands for, unless a row or the spec says otherwise.
+    pub const fn block_size(self) -> u32 {
+        mooncake::BLOCK_SIZE
+    }
+}
+
+/// What a format may need beside its file.
+#[derive(Clone, Default)]
+pub struct Reading {
+    /// Counts tokens, for formats whose customs are about them; without it what they would have to count is left out, and named.
+    pub count: Option<Counter>,
+    /// Turns will not say again what was said before them, so that of conversations only the first turn can be taken.
+    pub first_turns: bool,
+}
+
+/// Reads `input` as rows of `format`; `file` is for messages. The one list of formats; `None`: none reads it yet.
+pub fn rows(
+    format: FileFormat,
+    file: &str,
+    input: Box<dyn BufRead + Send>,
+    reading: &Reading,
+) -> Option<Box<dyn Rows>> {
+    Some(match format {
+        FileFormat::SingleTurn => Box::new(SingleTurn::new(file, input)),
+        FileFormat::MultiTurn => Box::new(MultiTurn::new(file, input)),
+        FileFormat::RandomPool => Box::new(RandomPool::new(file, input)),
+        FileFormat::Mooncake => Box::new(Mooncake::new(file, input)),
+        FileFormat::ShareGpt => {
+            let count = reading.count.clone().unwrap_or_else(|| Arc::new(|_: &str| None));
+            Box::new(ShareGpt::new(file, input, count, reading.first_turns))
+        }
+        FileFormat::RawPayload => Box::new(RawPayload::new(file, input)),
+        FileFormat::InputsJson => Box::new(InputsJson::new(file, input)),
+        _ => return None,
+    })
 }
 
 /// The words and lengths of one turn.

@@ -1,5 +1,7 @@
 //! A row of a trace or data set in neutral terms, and what is wrong with one that cannot be used.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 use tokmark_base::Micros;
 
@@ -16,6 +18,8 @@ pub struct Row {
     pub input_length: Option<u32>,
     /// Output tokens.
     pub output_length: Option<u32>,
+    /// Tokens a hash id stands for, if the row says so itself.
+    pub block_size: Option<u32>,
     /// What is said.
     pub said: Said,
     /// Priority.
@@ -64,4 +68,43 @@ pub struct RowError {
 pub trait Rows {
     /// The next row; `None` at the end. After an error that is not fatal reading goes on with the next row.
     fn next_row(&mut self) -> Option<Result<Row, RowError>>;
+
+    /// What is wrong with the row read last, `field` being to blame, seen by whoever uses it.
+    fn wrong(&self, field: Option<&str>, what: String) -> RowError;
+
+    /// Keys (or columns) that nothing is made of, and in how many rows each stood so far.
+    fn ignored(&self) -> &BTreeMap<String, u64>;
+
+    /// What the format's own customs have left out so far, by their reasons. These are no bad rows.
+    fn left_out(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
+}
+
+/// Counts keys that nothing is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Ignored(BTreeMap<String, u64>);
+
+/// Keys that are told apart; what comes on top is counted together. A file whose keys are data must not fill the memory.
+const MOST_KEYS: usize = 200;
+
+/// What the rest is called.
+const OTHERS: &str = "(others)";
+
+impl Ignored {
+    /// One more row with `key`.
+    pub fn count(&mut self, key: &str) {
+        if let Some(n) = self.0.get_mut(key) {
+            *n += 1;
+        } else if self.0.len() < MOST_KEYS {
+            self.0.insert(key.to_owned(), 1);
+        } else {
+            *self.0.entry(OTHERS.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// The counts.
+    pub fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.0
+    }
 }

@@ -1,14 +1,19 @@
 //! Synthetic prompts: random words of an exact number of tokens, behind a shared prefix if one is asked.
+//!
+//! A prompt is a list of parts: `[cache bust] [system prompt] [user's context] [prefix of the pool] [cache bust] own words`, of which a
+//! later turn of a session that keeps its history says the last alone. System prompt and user's context are AIPerf's
+//! `--shared-system-prompt-length` and `--user-context-prompt-length`; both stand beside `isl`, as the prefix does.
 
 use std::sync::Arc;
 
-use tokmark_base::content::segment_id;
-use tokmark_base::{Content, Lexicon, Seed, Segment};
+use tokmark_base::{Content, Lexicon, Micros, Seed};
 
 use super::{Outline, Source, Turn};
-use crate::plan::Prompt;
-use crate::shape::{Lengths, Prefix};
-use crate::spec::{WorkloadError, WorkloadSpec};
+use crate::course::{MOST_TURNS, phase_of};
+use crate::plan::{Prompt, wrapped};
+use crate::shape::lengths::Empirical;
+use crate::shape::{Bust, Lengths, Pairs, Part, Prefix, Sessions, lengths};
+use crate::spec::{CacheBust, WorkloadError, WorkloadSpec};
 
 /// Tokens of prompts made before the run to see whether the tokenizer can make their lengths (a millisecond's worth).
 const LOOKED_AT: u64 = 20_000;
@@ -16,50 +21,146 @@ const LOOKED_AT: u64 = 20_000;
 /// See the module.
 pub struct Synthetic {
     seed: Seed,
-    input: Lengths,
-    output: Option<Lengths>,
+    lengths: Pairs,
+    /// `isl` and its like, as far as they are what lengths are made from.
+    means: Option<(Lengths, Option<Lengths>)>,
     prefix: Option<Prefix>,
+    system: u32,
+    user_context: u32,
+    bust: Option<Bust>,
+    sessions: Option<Sessions>,
     entries: Option<u64>,
     lexicon: Arc<dyn Lexicon>,
 }
 
+/// What a request says.
+struct Parts {
+    all: Vec<Part>,
+    /// How many of them are the system prompt's.
+    system: usize,
+}
+
 impl Synthetic {
-    /// Prompts as `spec` asks. Fails if the lexicon cannot make the lengths of the first prompts.
-    pub fn new(spec: &WorkloadSpec, seed: Seed, lexicon: Arc<dyn Lexicon>) -> Result<Self, WorkloadError> {
+    /// Prompts as `spec` asks. `pairs` are those of `spec.lengths_file`, `salt` a number no other run has. Fails if the lexicon
+    /// cannot make the lengths of the first prompts.
+    pub fn new(
+        spec: &WorkloadSpec,
+        seed: Seed,
+        lexicon: Arc<dyn Lexicon>,
+        pairs: Option<Empirical>,
+        salt: Option<u64>,
+    ) -> Result<Self, WorkloadError> {
+        let own = spec.prefix.split(spec.isl).map_or(spec.isl, |(_, own)| own);
+        let (lengths, means) = match (&spec.lengths, pairs) {
+            (Some(text), _) => (lengths::parse(text)?, None),
+            (None, Some(pairs)) => (Pairs::Empirical(pairs), None),
+            (None, None) => {
+                let input = Lengths { mean: own, stddev: spec.isl_stddev };
+                let output = spec.osl.map(|mean| Lengths { mean, stddev: spec.osl_stddev });
+                (Pairs::of_means(input, output), Some((input, output)))
+            }
+        };
         let synthetic = Self {
             seed,
-            input: Lengths { mean: spec.isl, stddev: spec.isl_stddev },
-            output: spec.osl.map(|mean| Lengths { mean, stddev: spec.osl_stddev }),
-            prefix: Prefix::new(&spec.prefix, seed),
+            lengths,
+            means,
+            prefix: Prefix::new(&spec.prefix, spec.isl, seed),
+            system: spec.prefix.system,
+            user_context: spec.prefix.user_context,
+            bust: Bust::new(spec.cache_bust, seed, salt),
+            sessions: Sessions::new(&spec.sessions, seed),
             entries: spec.entries,
             lexicon,
         };
-        let mut looked_at = 0_u64;
-        for item in 0..spec.entries.unwrap_or(u64::MAX) {
-            if looked_at >= LOOKED_AT {
-                break;
-            }
-            let asked = synthetic.length(item) + synthetic.prefix.map_or(0, |p| p.length());
-            looked_at += u64::from(asked);
-            let (_, got) = synthetic.text(item);
-            if got != asked {
-                return Err(WorkloadError::Inexact { asked, got, lexicon: synthetic.lexicon.id() });
-            }
-        }
+        synthetic.look()?;
         Ok(synthetic)
     }
 
-    /// Tokens of item `item`'s own words.
-    fn length(&self, item: u64) -> u32 {
-        self.input.draw(&mut self.seed.stream("isl", item))
+    /// Makes the first prompts, to see whether they come out as long as asked.
+    fn look(&self) -> Result<(), WorkloadError> {
+        let mut looked_at = 0_u64;
+        for item in 0..self.entries.unwrap_or(u64::MAX) {
+            for turn in 0..self.turns(item) {
+                if looked_at >= LOOKED_AT {
+                    return Ok(());
+                }
+                let parts = self.parts(item, turn);
+                let asked = parts.all.iter().map(|part| part.tokens).sum();
+                looked_at += u64::from(asked).max(1);
+                let (_, got) = self.say(&parts);
+                if got != asked {
+                    return Err(WorkloadError::Inexact { asked, got, lexicon: self.lexicon.id() });
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// The prompt of item `item`, and its tokens.
-    fn text(&self, item: u64) -> (String, u32) {
-        let mut text = String::new();
-        let shared = self.prefix.map_or(0, |prefix| prefix.append(item, &mut text, &*self.lexicon));
-        let own = self.lexicon.extend(&mut text, self.length(item), &mut self.seed.stream("text", item));
-        (text, shared + own)
+    /// Which item's words item `item` says: one of the `entries`, if there is a number of them. (Where no two prompts may be the
+    /// same, the plan does not see that items come again.)
+    fn again(&self, item: u64) -> u64 {
+        match (self.bust, self.entries) {
+            (Some(_), Some(entries)) => {
+                let (phase, n) = phase_of(item);
+                wrapped(phase, n, 0, entries)
+            }
+            _ => item,
+        }
+    }
+
+    /// The number of a request among all: that of its item where items are requests.
+    fn key(&self, item: u64, turn: u32) -> u64 {
+        if self.sessions.is_some() { item * u64::from(MOST_TURNS) + u64::from(turn) } else { item }
+    }
+
+    /// What names the lengths and own words of a request: its key, or the own part it repeats.
+    fn own(&self, item: u64, turn: u32) -> (&'static str, u64) {
+        let key = self.key(item, turn);
+        let repeated = self.prefix.as_ref().and_then(|prefix| prefix.own(item, key));
+        repeated.map_or(("text", key), |own| ("own", own))
+    }
+
+    fn parts(&self, item: u64, turn: u32) -> Parts {
+        let (sent, item) = (item, self.again(item));
+        let (name, index) = self.own(item, turn);
+        let mut own = Part { name, index, tokens: self.lengths.input(self.seed, index), seed: self.seed };
+        let mut parts = Parts { all: Vec::with_capacity(3), system: 0 };
+        let says = |name, index, tokens| Part { name, index, tokens, seed: self.seed };
+        if turn == 0 || !self.keeps_history() {
+            let bust = self.bust.map(|bust| (bust.place, bust.part(self.key(sent, turn), own.tokens)));
+            own.tokens -= bust.map_or(0, |(_, part)| part.tokens);
+            let bust_at = |place| bust.filter(|(at, _)| *at == place).map(|(_, part)| part);
+            parts.all.extend(bust_at(CacheBust::Prefix));
+            if self.system > 0 {
+                parts.all.push(says("system", 0, self.system));
+                parts.system = parts.all.len();
+            }
+            if self.user_context > 0 {
+                parts.all.push(says("user context", item, self.user_context));
+            }
+            parts.all.extend(self.prefix.as_ref().map(|prefix| prefix.part(item)));
+            parts.all.extend(bust_at(CacheBust::Suffix));
+        }
+        parts.all.push(own);
+        parts.all.retain(|part| part.tokens > 0);
+        parts
+    }
+
+    /// The words, and their tokens. The user's words go on where the system prompt ends, so that one behind the other they have the
+    /// tokens asked.
+    fn say(&self, parts: &Parts) -> (Prompt, u32) {
+        let (mut text, mut tokens, mut end) = (String::new(), 0, 0);
+        for (at, part) in parts.all.iter().enumerate() {
+            tokens += part.append(&mut text, &*self.lexicon);
+            if at + 1 == parts.system {
+                end = text.len();
+            }
+        }
+        if parts.system == 0 {
+            return (Prompt::Text(text), tokens);
+        }
+        let own = text.split_off(end);
+        (Prompt::System { system: text, text: own }, tokens)
     }
 }
 
@@ -69,46 +170,80 @@ pub(super) fn output_length(output: Option<Lengths>, seed: Seed, item: u64) -> O
 }
 
 impl Source for Synthetic {
-    fn turn(&self, item: u64, _turn: u32) -> Turn {
-        let (text, isl) = self.text(item);
+    fn turn(&self, item: u64, turn: u32) -> Turn {
+        let (prompt, isl) = self.say(&self.parts(item, turn));
         Turn {
             isl: Some(isl),
-            osl: output_length(self.output, self.seed, item),
-            prompt: Prompt::Text(text),
+            osl: self.lengths.output(self.seed, self.own(self.again(item), turn).1),
+            prompt,
             extra: None,
             priority: None,
         }
     }
 
     /// Lengths and segments alone: a lexicon whose words came out otherwise was refused when the source was made.
-    fn outline(&self, item: u64, _turn: u32) -> Outline {
-        let own = Segment { id: segment_id("text", item), tokens: self.length(item) };
-        let shared = self.prefix.map(|prefix| prefix.segment(item));
-        let content = Content::Segments(shared.into_iter().chain([own]).collect());
+    fn outline(&self, item: u64, turn: u32) -> Outline {
+        let parts = self.parts(item, turn);
+        let content = Content::Segments(parts.all.iter().map(Part::segment).collect());
         Outline {
             isl: Some(content.tokens() as u32),
-            osl: output_length(self.output, self.seed, item),
+            osl: self.lengths.output(self.seed, self.own(self.again(item), turn).1),
             content,
         }
     }
 
+    /// Where words keep caches from finding a prompt, each is new.
     fn distinct(&self) -> Option<u64> {
-        self.entries
+        self.entries.filter(|_| self.bust.is_none())
+    }
+
+    fn has_turns(&self) -> bool {
+        self.sessions.is_some()
+    }
+
+    /// A session that is there to send a prefix beforehand does so once.
+    fn turns(&self, item: u64) -> u32 {
+        let primes = self.prefix.as_ref().is_some_and(|prefix| prefix.primes(item));
+        self.sessions.as_ref().filter(|_| !primes).map_or(1, |sessions| sessions.turns(self.again(item)))
+    }
+
+    fn delay(&self, item: u64, turn: u32) -> Micros {
+        match &self.sessions {
+            Some(sessions) if turn > 0 => sessions.delay(self.key(self.again(item), turn)),
+            _ => Micros::ZERO,
+        }
+    }
+
+    fn keeps_history(&self) -> bool {
+        self.sessions.as_ref().is_some_and(Sessions::keeps_history)
     }
 
     fn canonical(&self) -> Vec<(&'static str, String)> {
-        let mut parts = vec![
-            ("source", "synthetic".to_owned()),
-            ("lexicon", self.lexicon.id()),
-            ("isl", self.input.mean.to_string()),
-            ("isl_stddev", format!("{:?}", self.input.stddev)),
-        ];
-        if let Some(output) = self.output {
-            parts.push(("osl", output.mean.to_string()));
-            parts.push(("osl_stddev", format!("{:?}", output.stddev)));
+        let mut parts = vec![("source", "synthetic".to_owned()), ("lexicon", self.lexicon.id())];
+        match self.means {
+            Some((input, output)) => {
+                parts.push(("isl", input.mean.to_string()));
+                parts.push(("isl_stddev", format!("{:?}", input.stddev)));
+                if let Some(output) = output {
+                    parts.push(("osl", output.mean.to_string()));
+                    parts.push(("osl_stddev", format!("{:?}", output.stddev)));
+                }
+            }
+            None => parts.push(("lengths", self.lengths.canonical())),
         }
-        if let Some(prefix) = self.prefix {
+        if let Some(prefix) = &self.prefix {
             parts.push(("prefix", prefix.canonical()));
+        }
+        for (key, tokens) in [("system", self.system), ("user_context", self.user_context)] {
+            if tokens > 0 {
+                parts.push((key, tokens.to_string()));
+            }
+        }
+        if let Some(bust) = self.bust {
+            parts.push(("cache_bust", format!("{:?}", bust.place)));
+        }
+        if let Some(sessions) = &self.sessions {
+            parts.push(("sessions", sessions.canonical()));
         }
         if let Some(entries) = self.entries {
             parts.push(("entries", entries.to_string()));
@@ -118,77 +253,4 @@ impl Source for Synthetic {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use tokmark_base::Stream;
-
-    use super::*;
-    use crate::spec::PrefixSpec;
-
-    /// One letter a token.
-    pub(crate) struct Letters;
-
-    impl Lexicon for Letters {
-        fn id(&self) -> String {
-            "letters".to_owned()
-        }
-
-        fn extend(&self, text: &mut String, tokens: u32, stream: &mut Stream) -> u32 {
-            (0..tokens).for_each(|_| text.push(char::from(b'a' + stream.below(26) as u8)));
-            tokens
-        }
-    }
-
-    /// Can make even lengths only.
-    struct Even;
-
-    impl Lexicon for Even {
-        fn id(&self) -> String {
-            "even".to_owned()
-        }
-
-        fn extend(&self, text: &mut String, tokens: u32, stream: &mut Stream) -> u32 {
-            Letters.extend(text, tokens & !1, stream)
-        }
-    }
-
-    #[test]
-    fn prefix_and_body_add_up() {
-        let spec = WorkloadSpec {
-            isl: 100,
-            isl_stddev: 10.0,
-            prefix: PrefixSpec { length: 30, pool: 2, ..PrefixSpec::default() },
-            ..WorkloadSpec::default()
-        };
-        let source = Synthetic::new(&spec, Seed(1), Arc::new(Letters)).unwrap();
-        let mut bodies = std::collections::BTreeSet::new();
-        for item in 0..500 {
-            let request = source.turn(item, 0);
-            let Prompt::Text(text) = &request.prompt else { panic!() };
-            let shape = source.outline(item, 0);
-            assert_eq!((shape.isl, shape.osl), (request.isl, request.osl));
-            let Content::Segments(parts) = shape.content else { panic!() };
-            assert_eq!((parts.len(), parts[0].tokens), (2, 30));
-            assert_eq!(request.isl, Some(text.len() as u32));
-            assert_eq!(request, source.turn(item, 0));
-            bodies.insert(text[30..].to_owned());
-        }
-        assert_eq!(bodies.len(), 500);
-    }
-
-    #[test]
-    fn a_length_the_lexicon_cannot_make_is_refused_before_the_run() {
-        let spec = WorkloadSpec { isl: 7, ..WorkloadSpec::default() };
-        let error = Synthetic::new(&spec, Seed(1), Arc::new(Even)).err().unwrap();
-        let want = WorkloadError::Inexact { asked: 7, got: 6, lexicon: "even".to_owned() };
-        assert_eq!(error, want);
-    }
-
-    #[test]
-    fn output_lengths_do_not_change_the_words() {
-        let spec = WorkloadSpec { isl: 9, ..WorkloadSpec::default() };
-        let other = WorkloadSpec { osl: Some(7), osl_stddev: 3.0, ..spec.clone() };
-        let [a, b] = [&spec, &other].map(|s| Synthetic::new(s, Seed(1), Arc::new(Letters)).unwrap());
-        assert!((0..50).all(|i| a.turn(i, 0).prompt == b.turn(i, 0).prompt));
-        assert!((0..50).any(|i| b.turn(i, 0).osl != Some(7)));
-    }
-}
+pub(crate) mod tests;

@@ -45,6 +45,13 @@ impl Default for SessionSpec {
     }
 }
 
+impl SessionSpec {
+    /// Whether synthetic prompts come in sessions of turns.
+    pub fn has_turns(&self) -> bool {
+        self.turns > 1 || self.turns_stddev > 0.0
+    }
+}
+
 /// How think times scatter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

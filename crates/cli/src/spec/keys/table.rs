@@ -74,6 +74,8 @@ pub const KEYS: &[Key] = &[
         "A connection that takes longer has failed"),
     key(TARGET, "target.reactors", "reactors", "N", Kind::Count,
         "Reactor threads; derived from the load and the cores unless given"),
+    key(TARGET, "targets", "target", "NAME:URL|NAME:KEY=VALUE", Kind::Fields,
+        "A named target, with the URL or the keys in which it differs; repeated: the same load against each"),
 
     key(GATE, "gate.enabled", "gate", "", Kind::Switch("no-gate"),
         "Ask for health and models before the load (the default)"),

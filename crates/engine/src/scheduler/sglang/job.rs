@@ -3,8 +3,7 @@
 use tokmark_kv::{Lease, Sequence, hash};
 
 use super::SglangParams;
-use crate::scheduler::vllm::reply_segment;
-use crate::{Arrival, FinishReason, Lifecycle, Rejection, RequestId};
+use crate::{Arrival, FinishReason, Lifecycle, Rejection, RequestId, prompt_segment, reply_segment};
 
 /// One request. Lengths are tokens.
 #[derive(Debug, PartialEq)]
@@ -89,15 +88,17 @@ impl Job {
         self.emitted += tokens;
     }
 
+    /// Tokens of its context that have gone through the model: all but the newest of its reply, of which the cache has a place but
+    /// nothing in it.
+    pub(super) fn gone_through(&self) -> u64 {
+        let whole = u64::from(self.arrival.input.unwrap_or(0).max(1)) + u64::from(self.out());
+        self.context() - u64::from(self.emitted > 0 && self.context() == whole)
+    }
+
     /// What its next token is told as.
     pub(super) fn token(&self) -> Lifecycle {
         if self.out() == 0 { Lifecycle::FirstToken } else { Lifecycle::Tokens(1) }
     }
-}
-
-/// The segment of a prompt of which nothing is known.
-fn own_segment(request: RequestId) -> u64 {
-    !reply_segment(request)
 }
 
 /// The context a request comes with. What nothing is known of is shared with nobody.
@@ -106,7 +107,7 @@ fn sequence(arrival: &Arrival, input: u32, page: u32) -> Sequence {
     let seed = hash::seed(adapter.as_deref(), None);
     let mut sequence = Sequence::of(&arrival.content, u64::from(input), page, seed);
     let own = input - sequence.tokens() as u32;
-    sequence.extend(own_segment(arrival.id), 0, own);
+    sequence.extend(prompt_segment(arrival.id), 0, own);
     sequence.extend(reply_segment(arrival.id), 0, arrival.carried.emitted);
     sequence
 }

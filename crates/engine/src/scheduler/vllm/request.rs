@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use tokmark_kv::{BlockId, Chain, hash};
 
-use crate::{Arrival, FinishReason, Length, Rejection, RequestId};
+use crate::{Arrival, FinishReason, Length, Rejection, RequestId, prompt_segment, reply_segment};
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,49 +141,13 @@ impl Request {
         let mut chain = if given <= u64::from(input) {
             Chain::of(&arrival.content, block, seed)
         } else {
-            Chain::of(&cut(&arrival.content, input), block, seed)
+            Chain::of(&arrival.content.first(input), block, seed)
         };
         let own = input - chain.tokens() as u32;
-        chain.extend(own_segment(arrival.id), 0, own);
+        chain.extend(prompt_segment(arrival.id), 0, own);
         chain.extend(reply_segment(arrival.id), 0, arrival.carried.emitted);
         chain
     }
-}
-
-/// The first `tokens` of `content`.
-fn cut(content: &tokmark_base::Content, tokens: u32) -> tokmark_base::Content {
-    use tokmark_base::{Content, Segment};
-    match content {
-        Content::Tokens(ids) => Content::Tokens(ids[..tokens as usize].into()),
-        Content::Segments(segments) => {
-            let mut left = tokens;
-            let cut = segments.iter().map_while(|segment| {
-                let take = segment.tokens.min(left);
-                left -= take;
-                (take > 0).then_some(Segment { id: segment.id, tokens: take })
-            });
-            Content::Segments(cut.collect())
-        }
-    }
-}
-
-/// The segment that a request's reply is made of. What reads the reply back as part of a later prompt hits the cache if it names
-/// the reply by this.
-pub fn reply_segment(request: RequestId) -> u64 {
-    mixed(request.0, 0x7265_706c_7920_6f66)
-}
-
-/// The segment of a prompt of which nothing is known.
-fn own_segment(request: RequestId) -> u64 {
-    mixed(request.0, 0x7072_6f6d_7074_206f)
-}
-
-/// SplitMix64 over a salted number: one to one for each salt, and spread.
-fn mixed(n: u64, salt: u64) -> u64 {
-    let mut z = (n ^ salt).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// Tokens of a whole reply, and why it ends there: at what was asked for, at the end of a context of `context` tokens, or at the

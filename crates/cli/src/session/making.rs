@@ -1,0 +1,96 @@
+//! From a point's spec to its load and plan: what the file of prompts decides, and what a sweep must not say twice.
+
+use std::sync::Arc;
+
+use tokmark_base::Seed;
+use tokmark_workload::{ArrivalKind, Dataset, Inputs, Load, Plan};
+
+use crate::failure::Failure;
+use crate::session::Prepared;
+use crate::session::words::Vocabulary;
+use crate::spec::Origin;
+use crate::spec::resolve::Point;
+
+/// What the points of a session are made with.
+pub(super) struct Making<'a> {
+    /// What makes words.
+    pub(super) words: &'a Vocabulary,
+    /// The file of prompts.
+    pub(super) file: Option<Dataset>,
+    /// Makes this run's words its own, where a spec asks for that.
+    pub(super) salt: u64,
+    /// Items that the points before have taken.
+    pub(super) taken: u64,
+}
+
+/// Items set aside for a point of which nobody can say how many it will take.
+const UNCOUNTED: u64 = 1 << 24;
+
+/// Keys of which each says when requests go.
+const PACES: [&str; 7] =
+    ["load.concurrency", "load.rate", "load.burst", "load.users", "load.stages", "load.wave", "load.series"];
+
+impl Making<'_> {
+    /// Everything worked out for one point.
+    pub(super) fn point(&mut self, mut point: Point) -> Result<Prepared, Failure> {
+        let workload = &point.spec.workload;
+        let inputs =
+            Inputs { file: self.file.clone(), ..Inputs::synthetic(Arc::clone(&self.words.lexicon)) };
+        let mut plan =
+            Plan::new(workload, Seed(workload.seed), inputs).map_err(|e| Failure::usage(e.to_string()))?;
+        settle_trace(&mut point, &plan)?;
+        let load = point.spec.load.resolve().map_err(|e| Failure::usage(e.to_string()))?;
+        if point.spec.workload.never_repeat {
+            let from = point.spec.workload.offset + self.taken;
+            self.taken += items(&load, &plan)?;
+            plan = plan.from_item(from);
+            point.spec.workload.offset = from;
+            point.derive("workload.offset", "behind the items of the points before");
+        }
+        Ok(Prepared { point, load, plan: Arc::new(plan) })
+    }
+}
+
+/// A trace with times is replayed at its times unless somebody asked for another pace.
+fn settle_trace(point: &mut Point, plan: &Plan) -> Result<(), Failure> {
+    // AIPerf's own defaults are nobody's wish.
+    let asked = |point: &Point, key: &str| {
+        point.layers.origin(key).is_some_and(|origin| *origin != Origin::Preset(crate::aiperf::LAYER))
+    };
+    if plan.is_timed() && point.spec.load.arrival.is_none() && !PACES.iter().any(|key| asked(point, key)) {
+        point.spec.load.arrival = Some(ArrivalKind::Trace);
+        point.derive("load.arrival", "the trace has times of its own");
+    }
+    if point.spec.load.arrival != Some(ArrivalKind::Trace) {
+        return Ok(());
+    }
+    if !plan.is_timed() {
+        let hint =
+            "hint: give a trace with timestamps (--input), or a pace of your own (--rate, --concurrency)";
+        return Err(Failure::usage(format!("load.arrival is trace, but the workload has no times\n{hint}")));
+    }
+    // Written out for a load of which nothing was said.
+    if !asked(point, "load.concurrency") {
+        point.spec.load.concurrency = None;
+    }
+    if !asked(point, "load.requests") {
+        point.spec.load.requests = None;
+    }
+    Ok(())
+}
+
+/// Items a point takes.
+fn items(load: &Load, plan: &Plan) -> Result<u64, Failure> {
+    match (load.sessions.or(load.starts()), plan.distinct()) {
+        (Some(n), _) => Ok(n),
+        (None, None) => Ok(UNCOUNTED),
+        (None, Some(_)) => Err(Failure::usage(
+            "workload.never_repeat with a file needs a number of requests\nhint: give --requests (or --sessions) instead of a duration, so that the next point knows where to go on",
+        )),
+    }
+}
+
+/// A number no other run has.
+pub(super) fn salt() -> u64 {
+    tokmark_drive::WallClock::start().anchor_unix_ns() as u64
+}

@@ -1,0 +1,95 @@
+//! The router benchmarks: presets over named targets, with and without KV routing, in virtual time and over HTTP.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::target::run_dir;
+use crate::tool::{Said, run_in};
+
+/// Round robin against KV routing over four workers.
+const ROUTERS: [&str; 4] =
+    ["--target", "rr:router.policy=round_robin,deployment.workers=4", "--target", "kv:router.policy=kv,deployment.workers=4"];
+
+fn made(out: &Path, args: &[&str]) -> (Said, Value) {
+    let said = run_in(out, args);
+    let results = std::fs::read_to_string(run_dir(out).join("results_summary.json"))
+        .unwrap_or_else(|e| panic!("{e}\n{}", said.stderr));
+    (said, serde_json::from_str(&results).unwrap())
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|n| n.as_f64().unwrap_or_else(|| panic!("{value}"))).collect()
+}
+
+#[test]
+fn more_sharing_gives_lower_ttft_with_kv_routing() {
+    let out = tempfile::tempdir().unwrap();
+    let args = ["simulate", "--preset", "prefix-ratio", "--isl", "4000", "--requests", "160", "--validity", "report"];
+    let (said, results) = made(out.path(), &[&args[..], &ROUTERS[..]].concat());
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let of = |target: &str, key: &str| numbers(&results["targets"][target][key]);
+    assert_eq!(of("kv", "prefix_ratios"), [0.1, 0.3, 0.5, 0.7, 0.9]);
+    let (kv, rr) = (of("kv", "ttft_p50_values"), of("rr", "ttft_p50_values"));
+    assert!(kv.is_sorted_by(|a, b| a > b), "TTFT falls as the shared part grows: {kv:?}");
+    assert!(kv.iter().zip(&rr).skip(1).all(|(kv, rr)| kv < rr), "KV routing {kv:?}, round robin {rr:?}");
+    let gain = |n: usize| rr[n] / kv[n];
+    assert!(gain(4) > gain(0), "{kv:?} {rr:?}");
+    assert_eq!(results["targets"]["kv"]["config"]["num_prefix_prompts"], 20);
+    for target in ["rr", "kv"] {
+        for ratio in ["ratio0.1", "ratio0.9"] {
+            assert!(run_dir(out.path()).join(target).join(ratio).join("summary.json").is_file());
+        }
+    }
+    let picture = std::fs::read_to_string(run_dir(out.path()).join("prefix_ratio_performance.svg")).unwrap();
+    assert!(picture.contains("TTFT vs Prefix Ratio") && picture.contains("ITL vs Prefix Ratio"));
+    assert!(run_dir(out.path()).join("prefix_ratio_performance.png").is_file());
+}
+
+#[test]
+fn the_same_preset_measures_real_http() {
+    let out = tempfile::tempdir().unwrap();
+    let args = [
+        "bench", "--preset", "prefix-ratio", "--prefix-ratio", "0.5", "--isl", "600", "--osl", "4", "--requests", "40",
+        "-c", "4", "--engine", "vllm", "--validity", "report",
+    ];
+    let (said, results) = made(out.path(), &[&args[..], &ROUTERS[..]].concat());
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    for target in ["rr", "kv"] {
+        assert_eq!(results["targets"][target]["ttft_p50_values"].as_array().unwrap().len(), 1, "{results}");
+        let records = run_dir(out.path()).join(target).join("ratio0.5/records.jsonl.zst");
+        assert!(records.is_file());
+    }
+}
+
+#[test]
+fn sessions_keep_their_cache_where_the_router_knows_it() {
+    let out = tempfile::tempdir().unwrap();
+    let (said, results) = made(
+        out.path(),
+        &[&["simulate", "--preset", "multi-turn", "--validity", "report"][..], &ROUTERS[..]].concat(),
+    );
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let p50 = |target: &str| results["targets"][target]["runs"][0]["ttft_ms"]["p50"].as_f64().unwrap();
+    assert!(p50("kv") < p50("rr"), "{results}");
+    let told = said.stdout + &said.stderr;
+    assert!(told.contains("kv") && told.contains("rr"), "{told}");
+}
+
+#[test]
+fn priorities_are_served_in_their_order() {
+    let out = tempfile::tempdir().unwrap();
+    let args = [
+        "simulate", "--preset", "priority-tiers", "--scheduling-policy", "priority", "--rate", "8", "--max-num-seqs", "8",
+        "--validity", "report",
+    ];
+    let (said, results) = made(out.path(), &args);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let ttft = |target: &str, tier: &str| {
+        let tiers = results["targets"][target]["runs"][0]["tiers"].as_array().unwrap();
+        tiers.iter().find(|t| t["name"] == tier).unwrap()["ttft_ms"]["p50"].as_f64().unwrap()
+    };
+    assert!(ttft("tagged", "high") < ttft("tagged", "medium"), "{results}");
+    assert!(ttft("tagged", "medium") < ttft("tagged", "low"), "{results}");
+    assert!(ttft("tagged", "high") < ttft("baseline", "high"), "{results}");
+}
