@@ -5,11 +5,13 @@
 //! Start reading at [`TARGETS`]. One more is one file here, one line in that list, one program in `targets/`, one folder in
 //! `corpus/`.
 
-mod jsonl;
+pub mod dataset;
+mod rows;
 mod spec;
 mod stream;
 
-pub use jsonl::jsonl;
+pub use dataset::dataset;
+pub use rows::detect;
 pub use spec::spec;
 pub use stream::stream;
 
@@ -27,9 +29,64 @@ pub struct Target {
 /// Every target.
 pub const TARGETS: &[Target] = &[
     Target {
-        name: "jsonl",
-        holds: "a prompt file gives prompts or an error that points into it, however its bytes arrive",
-        check: jsonl,
+        name: "azure",
+        holds: "a file of azure gives rows or errors that point into it, however its bytes arrive",
+        check: rows::azure,
+    },
+    Target {
+        name: "burst_gpt",
+        holds: "a file of burst_gpt gives rows or errors that point into it, however its bytes arrive",
+        check: rows::burst_gpt,
+    },
+    Target {
+        name: "dataset",
+        holds: "the rows of a trace come out in the order of their times, sessions whole, words and outlines alike",
+        check: dataset,
+    },
+    Target {
+        name: "detect",
+        holds: "a file's beginning says what it holds, or a hint is given; what it is said to hold can be read",
+        check: detect,
+    },
+    Target {
+        name: "dynamo_requests",
+        holds: "a file of dynamo_requests gives rows or errors that point into it, however its bytes arrive",
+        check: rows::dynamo_requests,
+    },
+    Target {
+        name: "inputs_json",
+        holds: "a file of inputs_json gives rows or errors that point into it, however its bytes arrive",
+        check: rows::inputs_json,
+    },
+    Target {
+        name: "mooncake",
+        holds: "a file of mooncake gives rows or errors that point into it, however its bytes arrive",
+        check: rows::mooncake,
+    },
+    Target {
+        name: "multi_turn",
+        holds: "a file of multi_turn gives rows or errors that point into it, however its bytes arrive",
+        check: rows::multi_turn,
+    },
+    Target {
+        name: "random_pool",
+        holds: "a file of random_pool gives rows or errors that point into it, however its bytes arrive",
+        check: rows::random_pool,
+    },
+    Target {
+        name: "raw_payload",
+        holds: "a file of raw_payload gives rows or errors that point into it, however its bytes arrive",
+        check: rows::raw_payload,
+    },
+    Target {
+        name: "share_gpt",
+        holds: "a file of share_gpt gives rows or errors that point into it, however its bytes arrive",
+        check: rows::share_gpt,
+    },
+    Target {
+        name: "single_turn",
+        holds: "a file of single_turn gives rows or errors that point into it, however its bytes arrive",
+        check: rows::single_turn,
     },
     Target {
         name: "spec",
@@ -40,5 +97,10 @@ pub const TARGETS: &[Target] = &[
         name: "stream",
         holds: "any cut of a reply's bytes gives the same reply and the same events",
         check: stream,
+    },
+    Target {
+        name: "vllm_timed",
+        holds: "a file of vllm_timed gives rows or errors that point into it, however its bytes arrive",
+        check: rows::vllm_timed,
     },
 ];

@@ -2,6 +2,7 @@
 
     workload.py reference COUNT FILE    the speed row of BENCHMARKS.md: Poisson 20/s, 1,024 prompt tokens of which 512
                                         are one of 32 shared prefixes, 128 output tokens; hash ids of 512 tokens
+    workload.py sessions COUNT FILE     conversations with delays between their turns; hash ids of 64 tokens
 """
 
 import json
@@ -105,10 +106,19 @@ def write(rows, path):
             file.write(json.dumps(row, separators=(",", ":")) + "\n")
 
 
+def talks(count):
+    """Up to `count` rows: four sessions a second of one to eight turns, each with up to four seconds in between."""
+    rows = sessions(8, count // 4, 250.0, (1, 8), (60, 700), (20, 200), (0, 4000), 64, groups=16, shared=(4, 24))
+    return rows[:count]
+
+
+WRITTEN = {"reference": reference, "sessions": talks}
+
+
 def main():
-    if len(sys.argv) != 4 or sys.argv[1] != "reference":
-        raise SystemExit("usage: workload.py reference COUNT FILE")
-    write(reference(int(sys.argv[2])), sys.argv[3])
+    if len(sys.argv) != 4 or sys.argv[1] not in WRITTEN:
+        raise SystemExit(f"usage: workload.py {'|'.join(WRITTEN)} COUNT FILE")
+    write(WRITTEN[sys.argv[1]](int(sys.argv[2])), sys.argv[3])
 
 
 if __name__ == "__main__":

@@ -82,6 +82,11 @@ impl Tree {
         self.paths.iter().any(|known| known == path || known.starts_with(&below))
     }
 
+    /// Paths below a folder, in order.
+    pub(crate) fn under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
+        self.paths.iter().map(String::as_str).filter(move |path| path.starts_with(folder))
+    }
+
     /// Files with this ending.
     pub(crate) fn ending<'a>(&'a self, ending: &'a str) -> impl Iterator<Item = &'a SourceFile> {
         self.files.iter().filter(move |file| file.path.ends_with(ending))

@@ -136,7 +136,7 @@ mod tests {
         let content = Content::Segments(vec![Segment { id: 1, tokens: 30 }, Segment { id: 2, tokens: 12 }]);
         assert_eq!(content.tokens(), 42);
         assert_eq!(Content::Tokens(Arc::from([1, 2, 3])).tokens(), 3);
-        let mut mixed = content.clone();
+        let mut mixed = content;
         mixed.append(Content::Tokens(Arc::from([7, 8, 9])));
         assert_eq!(mixed.tokens(), 45);
         assert_ne!(segment_id("text", 0), segment_id("text", 1));

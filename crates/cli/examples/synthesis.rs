@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..5 {
         let clock = WallClock::start();
         let spec = WorkloadSpec { isl: 2_000, ..WorkloadSpec::default() };
-        let plan = Plan::new(&spec, tokmark_base::Seed(spec.seed), Inputs::synthetic(Arc::new(o200k::words())))?;
+        let plan =
+            Plan::new(&spec, tokmark_base::Seed(spec.seed), Inputs::synthetic(Arc::new(o200k::words())))?;
         let bytes: usize = (0..1_000)
             .map(|index| match plan.request(index).prompt {
                 Prompt::Text(text) => text.len(),

@@ -10,6 +10,7 @@ pub mod aiperf;
 pub mod args;
 pub mod calibration;
 pub mod commands;
+pub mod data_home;
 pub mod environment;
 pub mod exit;
 pub mod failure;

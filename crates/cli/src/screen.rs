@@ -48,6 +48,14 @@ impl Screen {
         }
     }
 
+    /// A result of any length on stdout, written by `fill` bit by bit.
+    pub fn pour(&self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        let mut out = io::stdout().lock();
+        if let Err(error) = fill(&mut out).and_then(|()| out.flush()) {
+            out_failed(&error, Loss::IfRefused);
+        }
+    }
+
     /// A note or progress line on stderr, left out by `-q`.
     pub fn note(&self, text: &str) {
         if !self.quiet {

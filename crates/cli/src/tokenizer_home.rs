@@ -20,19 +20,28 @@ pub fn find(name: &str, environment: &Environment) -> Option<PathBuf> {
     cached(name, environment)
 }
 
-/// `<cache>/models--org--name/snapshots/<revision>/`, the revision of `main` first.
+/// The snapshot in `<cache>/models--org--name` that holds the file.
 fn cached(name: &str, environment: &Environment) -> Option<PathBuf> {
-    let cache = match (environment.get("HF_HUB_CACHE"), environment.get("HF_HOME")) {
+    let model = hub_cache(environment)?.join(format!("models--{}", name.replace('/', "--")));
+    snapshots(&model).into_iter().find(|dir| dir.join(FILE).is_file())
+}
+
+/// Where the hub's downloads are kept.
+pub fn hub_cache(environment: &Environment) -> Option<PathBuf> {
+    Some(match (environment.get("HF_HUB_CACHE"), environment.get("HF_HOME")) {
         (Some(cache), _) => PathBuf::from(cache),
         (None, Some(home)) => Path::new(home).join("hub"),
         (None, None) => Path::new(environment.get("HOME")?).join(".cache/huggingface/hub"),
-    };
-    let model = cache.join(format!("models--{}", name.replace('/', "--")));
-    let main = std::fs::read_to_string(model.join("refs/main")).ok();
-    let named = main.map(|revision| model.join("snapshots").join(revision.trim()));
-    let mut snapshots: Vec<PathBuf> = std::fs::read_dir(model.join("snapshots"))
+    })
+}
+
+/// `<repository>/snapshots/<revision>/`, the revision of `main` first.
+pub fn snapshots(repository: &Path) -> Vec<PathBuf> {
+    let main = std::fs::read_to_string(repository.join("refs/main")).ok();
+    let named = main.map(|revision| repository.join("snapshots").join(revision.trim()));
+    let mut snapshots: Vec<PathBuf> = std::fs::read_dir(repository.join("snapshots"))
         .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
         .unwrap_or_default();
     snapshots.sort();
-    named.into_iter().chain(snapshots).find(|dir| dir.join(FILE).is_file())
+    named.into_iter().chain(snapshots).collect()
 }

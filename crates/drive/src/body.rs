@@ -67,14 +67,17 @@ pub(crate) fn prepare(shared: &Shared, round: u64, request: u64, history: Option
     let class = planned.class.and_then(|class| shared.requests.classes().get(usize::from(class)));
     debug_assert_eq!(planned.history, history.is_some(), "request {request} comes with what it says again");
     let before = history.as_deref().map(History::exchanges).unwrap_or_default();
-    let ask = Ask { before: &before, body: body_of(&planned.prompt), osl: planned.osl, own: own(&planned, class) };
+    let ask =
+        Ask { before: &before, body: body_of(&planned.prompt), osl: planned.osl, own: own(&planned, class) };
     let body = shared.endpoint.encode_ask(&shared.body, &ask);
     // Headers were tried before the run; what cannot be encoded now would be a broken request, and an empty one fails loudly.
     let mut bytes = head(shared, &planned, class, body.len()).unwrap_or_default();
     bytes.extend_from_slice(&body);
     drop(before);
     let streaming = match &planned.prompt {
-        Prompt::Payload(payload) => payload.get("stream").and_then(serde_json::Value::as_bool).unwrap_or(false),
+        Prompt::Payload(payload) => {
+            payload.get("stream").and_then(serde_json::Value::as_bool).unwrap_or(false)
+        }
         _ => shared.body.streaming,
     };
     let asked = Asked {
@@ -91,7 +94,11 @@ pub(crate) fn prepare(shared: &Shared, round: u64, request: u64, history: Option
         request,
         round,
         asked,
-        session: planned.session.map(|place| SessionTurn { id: place.session, turn: place.turn, of: place.turns }),
+        session: planned.session.map(|place| SessionTurn {
+            id: place.session,
+            turn: place.turn,
+            of: place.turns,
+        }),
         class: planned.class,
         cancel_after: planned.cancel_after,
         streaming,
@@ -111,7 +118,7 @@ fn is_said_again(shared: &Shared, planned: &PlannedRequest) -> bool {
 fn own<'a>(planned: &'a PlannedRequest, class: Option<&'a Class>) -> Own<'a> {
     Own {
         model: class.and_then(|class| class.model.as_deref()),
-        priority: planned.priority.or(class.and_then(|class| class.priority)),
+        priority: planned.priority.or_else(|| class.and_then(|class| class.priority)),
         extra: [class.map(|class| &class.extra), planned.extra.as_ref()],
     }
 }

@@ -40,6 +40,7 @@ pub(crate) fn take_over(record: &mut Record, reply: &Reply) {
     record.finish_reason.clone_from(&reply.finish_reason);
     record.done = reply.done;
     record.usage = reply.usage;
+    record.server = reply.server;
 }
 
 #[cfg(test)]

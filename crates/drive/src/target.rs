@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokmark_base::{Micros, Secret};
 use tokmark_wire::EndpointKind;
-use tokmark_wire::endpoint::BodyOptions;
+use tokmark_wire::endpoint::{BodyOptions, Nvext};
 use tokmark_wire::http::encode_request;
 use tokmark_wire::url::{Scheme, Url};
 use tokmark_workload::Duration;
@@ -48,6 +48,8 @@ pub struct TargetSpec {
     pub max_tokens_field: MaxTokensField,
     /// Send `ignore_eos` and `min_tokens` with every asked output length, so that the length holds.
     pub ignore_eos: bool,
+    /// What Dynamo's frontend is told and asked beside the request (`nvext`).
+    pub nvext: NvextSpec,
     /// A request that takes longer has failed.
     pub timeout: Option<Duration>,
     /// A connection that takes longer has failed.
@@ -65,6 +67,20 @@ pub enum Endpoint {
     Chat,
     /// `/v1/completions`
     Completions,
+    /// SGLang's own `/generate`
+    Sglang,
+    /// Text Generation Inference's `/generate_stream`, or `/generate` without a stream
+    Tgi,
+}
+
+/// `target.nvext`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NvextSpec {
+    /// Tell the router the output length asked for (`nvext.agent_hints.osl`), and a class's priority (`nvext.agent_hints.priority`).
+    pub hints: bool,
+    /// Ask for the frontend's own times (`nvext.extra_fields: ["timing"]`), which go into the record.
+    pub timing: bool,
 }
 
 /// The field that limits the output.
@@ -93,6 +109,7 @@ impl Default for TargetSpec {
             extra: serde_json::Map::new(),
             max_tokens_field: MaxTokensField::MaxTokens,
             ignore_eos: true,
+            nvext: NvextSpec::default(),
             timeout: Some(Duration(Micros::from_millis(600_000))),
             connect_timeout: Duration(Micros::from_millis(10_000)),
             reactors: None,
@@ -105,6 +122,8 @@ impl From<Endpoint> for EndpointKind {
         match endpoint {
             Endpoint::Chat => Self::Chat,
             Endpoint::Completions => Self::Completions,
+            Endpoint::Sglang => Self::Sglang,
+            Endpoint::Tgi => Self::Tgi,
         }
     }
 }
@@ -120,6 +139,7 @@ impl TargetSpec {
                 MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
             },
             hold_osl: self.ignore_eos,
+            nvext: Nvext { hints: self.nvext.hints, timing: self.nvext.timing },
             extra: self.extra.clone(),
         }
     }
@@ -190,7 +210,7 @@ impl TargetSpec {
     pub fn resolve(&self, in_cluster: bool, key: Option<&Secret>) -> Result<Vec<Target>, DriveError> {
         let headers = self.request_headers(key);
         let trust = self.trust();
-        let path = self.path.as_deref().unwrap_or_else(|| EndpointKind::from(self.endpoint).path());
+        let path = self.path.as_deref().unwrap_or_else(|| EndpointKind::from(self.endpoint).path(self.streaming));
         let resolve = |base: &Url| {
             let target = Target {
                 url: base.shown(path),

@@ -112,6 +112,7 @@ pub fn simulate(
         deadlines: VecDeque::new(),
         goers: BTreeSet::new(),
         next_attempt: 0,
+        phase: Phase::default(),
         measured_from: None,
         cut_at: None,
         ended: Micros::ZERO,
@@ -156,6 +157,8 @@ struct Run<'a> {
     /// Attempts in flight whose clients go away as planned.
     goers: BTreeSet<(Micros, RequestId)>,
     next_attempt: u64,
+    /// Phase of the last start.
+    phase: Phase,
     measured_from: Option<Micros>,
     cut_at: Option<(Micros, Cut)>,
     ended: Micros,
@@ -229,6 +232,11 @@ impl Run<'_> {
         loop {
             match self.pacer.poll(now) {
                 Next::Release(release) => {
+                    if release.phase != self.phase {
+                        // A phase that ends by its time leaves sessions behind.
+                        self.phase = release.phase;
+                        self.sessions.keep_only(self.pacer.waiting_turns());
+                    }
                     if release.phase == Phase::Profiling {
                         let from = release.intended.unwrap_or(now);
                         self.measured_from.get_or_insert(from);
@@ -395,10 +403,10 @@ impl Run<'_> {
                 if let Some(goes) = attempt.goes {
                     self.goers.remove(&(goes, event.request));
                 }
-                if let Some(said) = attempt.said.filter(|_| well) {
+                let goes_on = self.pacer.completed(attempt.record.request, now, well);
+                if let Some(said) = attempt.said.filter(|_| well && goes_on) {
                     self.sessions.ended(event.request, said, attempt.tokens);
                 }
-                self.pacer.completed(attempt.record.request, now, well);
                 self.sink.record(attempt.record);
             }
         }

@@ -107,16 +107,14 @@ impl Axis {
             return refused("is not a number that can be drawn", "leave it out (None): a gap is drawn");
         }
         match &self.scale {
-            Scale::Linear => Ok(()),
             Scale::Log if value <= 0.0 => refused(
                 "has no place on a logarithmic axis",
                 "use a linear axis, or leave the value out (None): a gap is drawn",
             ),
-            Scale::Log => Ok(()),
             Scale::Names(names) if value < -0.5 || value > names.len() as f64 - 0.5 => {
                 refused("is beyond the names of the axis", "name i has the value i, counted from 0")
             }
-            Scale::Names(_) => Ok(()),
+            Scale::Linear | Scale::Log | Scale::Names(_) => Ok(()),
         }
     }
 

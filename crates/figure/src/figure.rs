@@ -141,14 +141,14 @@ impl Figure {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Panel {
     /// Marks on two axes.
-    Plot(Plot),
+    Plot(Box<Plot>),
     /// Rows and columns.
     Table(Table),
 }
 
 impl From<Plot> for Panel {
     fn from(plot: Plot) -> Self {
-        Self::Plot(plot)
+        Self::Plot(Box::new(plot))
     }
 }
 

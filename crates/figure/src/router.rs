@@ -37,13 +37,13 @@ pub fn prefix_ratio(subtitle: &str, sweeps: &[RatioSweep]) -> Figure {
         let at = |i: usize| {
             move |(ratio, ttft, itl): &(f64, Option<Quartiles>, Option<Quartiles>)| (*ratio, [*ttft, *itl][i])
         };
-        ttft = quartiles(ttft, &sweep.target, sweep.points.iter().map(at(0)).collect());
-        itl = quartiles(itl, &sweep.target, sweep.points.iter().map(at(1)).collect());
+        ttft = quartiles(ttft, &sweep.target, &sweep.points.iter().map(at(0)).collect::<Vec<_>>());
+        itl = quartiles(itl, &sweep.target, &sweep.points.iter().map(at(1)).collect::<Vec<_>>());
     }
     Figure::new("Prefix ratio").subtitle(subtitle).panel(ttft).panel(itl)
 }
 
-fn quartiles(plot: Plot, target: &str, points: Vec<(f64, Option<Quartiles>)>) -> Plot {
+fn quartiles(plot: Plot, target: &str, points: &[(f64, Option<Quartiles>)]) -> Plot {
     // A quartile of +∞ below the median's has no band of its own; the median's triangle says it.
     let pair = |q: Quartiles| q.p25.is_finite().then_some((q.p25, q.p75));
     let band = Band::new(target, "p25–p75", points.iter().map(|(x, q)| (*x, q.and_then(pair))));

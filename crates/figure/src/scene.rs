@@ -113,6 +113,7 @@ pub(crate) fn push_rect(steps: &mut Vec<Step>, left: f64, top: f64, width: f64, 
 
 /// A line of text; the point lies on its baseline.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "a text has a text")]
 pub(crate) struct Text {
     pub(crate) x: f64,
     pub(crate) y: f64,

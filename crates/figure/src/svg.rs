@@ -179,12 +179,13 @@ impl Writer {
                 Step::Line(x, y) => ('L', number(*x), number(*y)),
             };
             // A move along one axis is shorter; a line of no length is a dot and must be written.
-            match (letter, at.0 == x, at.1 == y) {
-                ('L', true, true) => self.out.push_str("h0"),
-                ('L', true, false) => self.out += &format!("V{y}"),
-                ('L', false, true) => self.out += &format!("H{x}"),
-                _ => self.out += &format!("{letter}{x} {y}"),
-            }
+            let short = match (letter, at.0 == x, at.1 == y) {
+                ('L', true, true) => "h0".to_owned(),
+                ('L', true, false) => format!("V{y}"),
+                ('L', false, true) => format!("H{x}"),
+                _ => format!("{letter}{x} {y}"),
+            };
+            self.out.push_str(&short);
             at = (x, y);
         }
     }

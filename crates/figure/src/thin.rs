@@ -3,10 +3,15 @@
 
 use std::collections::BTreeSet;
 
+/// The column of pixels that a place lies in.
+fn column_of(x: f64) -> i64 {
+    libm::floor(x) as i64
+}
+
 /// A line thinned out, in order.
 pub(crate) fn line(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut kept = Vec::new();
-    for column in points.chunk_by(|a, b| libm::floor(a.0) == libm::floor(b.0)) {
+    for column in points.chunk_by(|a, b| column_of(a.0) == column_of(b.0)) {
         if column.len() <= 4 {
             kept.extend_from_slice(column);
             continue;
@@ -30,7 +35,7 @@ pub(crate) fn points(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 /// A band thinned out: its least low and greatest high in each column.
 pub(crate) fn band(points: &[(f64, f64, f64)]) -> Vec<(f64, f64, f64)> {
     let mut kept = Vec::new();
-    for column in points.chunk_by(|a, b| libm::floor(a.0) == libm::floor(b.0)) {
+    for column in points.chunk_by(|a, b| column_of(a.0) == column_of(b.0)) {
         if column.len() <= 2 {
             kept.extend_from_slice(column);
             continue;

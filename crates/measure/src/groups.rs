@@ -109,7 +109,7 @@ impl Group {
         self.sums.add(a);
         let said = a.record.server.and_then(|server| server.cached);
         let usage = a.record.usage.unwrap_or_default();
-        if let (Some(cached), Some(prompt)) = (usage.cached.or(said), usage.prompt.or(a.isl())) {
+        if let (Some(cached), Some(prompt)) = (usage.cached.or(said), usage.prompt.or_else(|| a.isl())) {
             self.cached.0 += u64::from(cached);
             self.cached.1 += u64::from(prompt);
         }

@@ -39,6 +39,9 @@ const BODY_LIMIT: usize = 64 << 20;
 /// The release of vLLM whose ways are played; ours follows it as a local version.
 const VLLM_VERSION: &str = concat!("0.32.0+tokmark.", env!("CARGO_PKG_VERSION"));
 
+/// Text Generation Inference's path for streams: the body does not say it.
+pub(crate) const GENERATE_STREAM: &str = "/generate_stream";
+
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
@@ -58,7 +61,7 @@ impl Route {
     /// The route of a path on a server that plays `plays`.
     fn of(path: &str, plays: Kind, admin: bool) -> Option<Self> {
         let kinds = [EndpointKind::Chat, EndpointKind::Completions];
-        if let Some(kind) = kinds.into_iter().find(|kind| kind.path() == path) {
+        if let Some(kind) = kinds.into_iter().find(|kind| kind.path(true) == path) {
             return Some(Self::Generate(kind));
         }
         if path == plays.path() {
@@ -69,6 +72,9 @@ impl Route {
             "/health" => Some(Self::Health),
             "/ping" if matches!(plays, Kind::Vllm | Kind::Sglang) => Some(Self::Health),
             "/health_generate" if plays == Kind::Sglang => Some(Self::Health),
+            // SGLang's own API; elsewhere the path is that of Text Generation Inference.
+            "/generate" if plays == Kind::Sglang => Some(Self::Generate(EndpointKind::Sglang)),
+            "/generate" | GENERATE_STREAM => Some(Self::Generate(EndpointKind::Tgi)),
             "/ready" if plays == Kind::Sglang => Some(Self::Ready),
             "/live" if plays == Kind::Dynamo => Some(Self::Live),
             "/version" if plays == Kind::Vllm => Some(Self::Version),

@@ -11,7 +11,7 @@ use tokmark_base::Seed;
 use tokmark_engine::{Arrival, Length};
 use tokmark_wire::{EndpointKind, ReplyWriter};
 
-use crate::answer::{Answer, Desk, is_json, refusal, too_large, unauthorized, whole, with_status};
+use crate::answer::{Answer, Desk, GENERATE_STREAM, is_json, refusal, too_large, unauthorized, whole, with_status};
 use crate::body::{Dropped, Outgoing};
 use crate::clock::unix_seconds;
 use crate::fault::{Manner, Start, UsagePolicy, manner};
@@ -25,6 +25,8 @@ use crate::reply::{Recipe, Reply};
 /// What is left of a request when its body is read.
 struct Asked {
     kind: EndpointKind,
+    /// The path asks for a stream.
+    streams: bool,
     headers: HeaderMap,
     version: Version,
     body: Bytes,
@@ -43,6 +45,7 @@ impl Desk {
         let known = self.knows(&request);
         let is_json = is_json(&request);
         let (headers, version) = (request.headers().clone(), request.version());
+        let streams = request.uri().path() == GENERATE_STREAM;
         let Some(body) = whole(request).await else {
             return Ok(too_large());
         };
@@ -74,13 +77,13 @@ impl Desk {
             return Ok(refusal(415, "UnsupportedMediaType", text));
         }
         self.floor.look_up();
-        self.serve(Asked { kind, headers, version, body, nth, manner }).await
+        self.serve(Asked { kind, streams, headers, version, body, nth, manner }).await
     }
 
     /// Reads what is asked and lets the engine answer.
     async fn serve(self, request: Asked) -> Result<Answer, Dropped> {
         let asked = match request.kind.decode_request(&request.body) {
-            Ok(asked) => asked,
+            Ok(asked) => tokmark_wire::Request { streaming: asked.streaming || request.streams, ..asked },
             Err(error) => return Ok(refusal(400, "BadRequestError", &error.to_string())),
         };
         let model = asked.model.as_deref().unwrap_or(&self.house.models[0]).to_owned();
@@ -140,6 +143,7 @@ impl Desk {
         let id = match request.kind {
             EndpointKind::Chat => format!("chatcmpl-{nth}"),
             EndpointKind::Completions => format!("cmpl-{nth}"),
+            EndpointKind::Sglang | EndpointKind::Tgi => format!("{nth:032x}"),
         };
         Reply::new(Recipe {
             writer: ReplyWriter::new(request.kind, &id, model, unix_seconds()),

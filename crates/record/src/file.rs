@@ -116,6 +116,11 @@ pub struct LineReader<'a, R: Read> {
     likely_reads: usize,
 }
 
+/// The bytes that are packed in `input`, all its frames. A frame that is cut off is an error of the kind `UnexpectedEof`.
+pub fn unpacked<R: BufRead>(input: R) -> io::Result<impl Read + use<R>> {
+    zstd::Decoder::with_buffer(input)
+}
+
 /// What the decompressor gives at a time: as much as it holds, or each piece is copied twice.
 const BUFFER: usize = 128 << 10;
 

@@ -7,6 +7,7 @@
 //! Start reading at [`terminal`]. One more form is one file with one function.
 
 pub mod errors;
+mod groups;
 mod layout;
 pub mod markdown;
 pub mod sweep;

@@ -5,6 +5,7 @@ use tokmark_measure::Summary;
 use tokmark_measure::summary::Distribution;
 
 use crate::Style;
+use crate::groups::{self, Lines};
 use crate::layout::{self, shows_numbers};
 use crate::terminal::{ROWS, TOTALS, load, repeats_ttft, requests, sources};
 
@@ -77,6 +78,17 @@ fn numbers(summary: &Summary) -> String {
                 format_args!("| {} | {} | {} |\n", metric.label, significant(value), metric.unit),
             );
         }
+    }
+    for Lines { head, rows } in groups::tables(summary) {
+        let rule = vec!["--:"; head.len() - 1].join("|");
+        layout::put(&mut out, format_args!("\n| {} |\n|---|{rule}|\n", head.join(" | ")));
+        for row in rows {
+            let cells: Vec<String> = row.iter().map(|cell| escape(cell)).collect();
+            layout::put(&mut out, format_args!("| {} |\n", cells.join(" | ")));
+        }
+    }
+    if let Some(note) = groups::note(summary) {
+        layout::put(&mut out, format_args!("\n{note}\n"));
     }
     out
 }

@@ -7,6 +7,7 @@ use tokmark_measure::verdict::{Severity, ThresholdSource};
 
 use crate::Style;
 use crate::errors;
+use crate::groups::{self, Lines};
 use crate::layout::{self, Colour, paint, shows_numbers, wrap, wrap_parts};
 
 /// Distributions shown, in this order.
@@ -46,6 +47,14 @@ pub fn run(summary: &Summary, style: Style) -> String {
         out.push_str(&distributions(summary, style));
         out.push('\n');
         out.push_str(&totals(summary, style));
+        for Lines { head, rows } in groups::tables(summary) {
+            out.push('\n');
+            out.push_str(&layout::table(&head, &rows, 1));
+        }
+        if let Some(note) = groups::note(summary) {
+            out.push_str(&paint(style, Colour::Faint, wrap("  ", &note).trim_end_matches('\n')));
+            out.push('\n');
+        }
     }
     let errors = errors::table(&summary.failures);
     if !errors.is_empty() {

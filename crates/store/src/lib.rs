@@ -20,6 +20,7 @@ pub mod open;
 pub mod publish;
 mod queue;
 pub mod rebuild;
+pub mod shelf;
 pub mod writer;
 
 pub use disk::{publish as publish_bytes, publish_with};
@@ -28,4 +29,5 @@ pub use header::read_header;
 pub use layout::{Point, RunDir, RunName, run_id};
 pub use open::{LeftBehind, Lines, Run};
 pub use publish::Publisher;
+pub use shelf::FileShelf;
 pub use writer::{Options, QueueGauge, QueueSink, WriterHandle, Written};

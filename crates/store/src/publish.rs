@@ -150,6 +150,11 @@ impl<'a> Publisher<'a> {
         publish(self.dir, name, &bytes)
     }
 
+    /// Any further file that holds no secret: a picture.
+    pub fn file(&self, name: &'static str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+        publish(self.dir, name, bytes)
+    }
+
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.dir.join(name);
         match fs::remove_file(&path) {

@@ -16,6 +16,8 @@ pub mod sse;
 mod transcript;
 pub mod url;
 
-pub use endpoint::{Ask, Body, BodyOptions, EndpointKind, Exchange, Own, ReplyWriter, Request, RequestError};
+pub use endpoint::{
+    Ask, Body, BodyOptions, EndpointKind, Exchange, Nvext, Own, ReplyWriter, Request, RequestError,
+};
 pub use reply::{Progress, Reply, ReplyReader};
 pub use url::{Url, UrlError};

@@ -1,6 +1,6 @@
 //! One reply, from its first byte to its end.
 
-use tokmark_record::{Failure, FailureKind, ReplyText, Usage};
+use tokmark_record::{Failure, FailureKind, ReplyText, ServerSaid, Usage};
 
 use crate::endpoint::EndpointKind;
 use crate::http::{Head, HttpError, Piece, ResponseReader};
@@ -76,6 +76,8 @@ pub struct Reply {
     pub done: bool,
     /// The server's counts.
     pub usage: Option<Usage>,
+    /// What else it says of its work.
+    pub server: Option<ServerSaid>,
     /// The text, if it was to be kept.
     pub text: Option<ReplyText>,
     /// `None` if the reply ended well.

@@ -2,7 +2,7 @@
 
 use tokmark_record::{Failure, FailureKind, ReplyText, Usage};
 
-use crate::endpoint::{Chunk, EndpointKind, Template};
+use crate::endpoint::{Chunk, EndpointKind, Template, said};
 use crate::message;
 use crate::reply::Reply;
 use crate::sse::Event;
@@ -25,12 +25,20 @@ pub(crate) struct Transcript {
     pub(crate) reply: Reply,
     /// Events of any kind.
     events: u64,
+    /// Bytes of the reply said so far, where each event says it all again.
+    said: usize,
 }
 
 impl Transcript {
     pub(crate) fn new(endpoint: EndpointKind, keep_text: bool) -> Self {
-        let mut transcript =
-            Self { endpoint, keep_text, template: Template::default(), reply: Reply::default(), events: 0 };
+        let mut transcript = Self {
+            endpoint,
+            keep_text,
+            template: Template::default(),
+            reply: Reply::default(),
+            events: 0,
+            said: 0,
+        };
         transcript.take();
         transcript
     }
@@ -44,6 +52,7 @@ impl Transcript {
     /// The reply, and a clean page.
     pub(crate) fn take(&mut self) -> Reply {
         self.events = 0;
+        self.said = 0;
         let clean = Reply { text: self.keep_text.then(ReplyText::default), ..Reply::default() };
         std::mem::replace(&mut self.reply, clean)
     }
@@ -127,7 +136,7 @@ impl Transcript {
             self.fail(FailureKind::ErrorInStream, error);
             return;
         }
-        let (output, reasoning) = (chunk.output.as_str(), chunk.reasoning.as_str());
+        let (output, reasoning) = (self.news(chunk), chunk.reasoning.as_str());
         let answers = !(output.is_empty() && chunk.calls.is_empty());
         if answers || !reasoning.is_empty() {
             if self.reply.content_events == 0 {
@@ -145,9 +154,25 @@ impl Transcript {
         if let Some(usage) = chunk.usage {
             self.usage(usage);
         }
+        if let Some(server) = chunk.server {
+            self.reply.server = Some(said::merged(self.reply.server, server));
+        }
         if let Some(reason) = &chunk.finish_reason {
             self.reply.finish_reason = Some(reason.clone());
         }
+    }
+
+    /// What the chunk says that was not said before.
+    fn news<'c>(&mut self, chunk: &'c Chunk<'_>) -> &'c str {
+        let output = chunk.output.as_str();
+        if !chunk.whole {
+            return output;
+        }
+        // A text that was taken back in part (half a character that became a whole one) says what stands behind the rest.
+        let known =
+            (0..=self.said.min(output.len())).rev().find(|at| output.is_char_boundary(*at)).unwrap_or(0);
+        self.said = output.len();
+        &output[known..]
     }
 
     /// One content event whose new words are these.

@@ -7,7 +7,9 @@
 //! measured request `i` is the same with and without a warm-up.
 //!
 //! Start reading at [`load`] and [`spec`] (what can be asked), then [`schedule`] (an open loop's starts) and [`pacer`] (who goes
-//! now). One more arrival is one file in `arrival/` and its line in [`arrival::Arrival`]; one more source of prompts is one file
+//! now). One more arrival is one file in `arrival/` and its line in [`arrival::Arrival`]; one more rate
+//! over time is one file in `rate/` and its line in [`rate::Rate`]; one more
+//! law of lengths is one file in `shape/lengths/` and its line in [`shape::lengths::Law`]; one more source of prompts is one file
 //! in `source/` and its line in [`Plan::new`].
 
 pub mod arrival;
@@ -31,5 +33,5 @@ pub use plan::{Class, Inputs, Place, Plan, PlannedRequest, Prompt, Requests, Sha
 pub use quantity::{Count, Duration, Extent, QuantityError, Warmup};
 pub use rate::Rate;
 pub use schedule::{Realised, Schedule, Start};
-pub use source::{Dataset, FileFormat, Jsonl, JsonlError};
+pub use source::{Dataset, DatasetError, FileFormat};
 pub use spec::{PrefixSpec, WorkloadError, WorkloadSpec};

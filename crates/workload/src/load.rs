@@ -102,7 +102,7 @@ impl Load {
     /// measured part may end earlier. A trace ends with its last row, which a load does not know.
     pub fn end(&self) -> Option<Micros> {
         let end = self.rate.as_ref().and_then(|rate| rate.shape().end()).map(Micros::from_secs_f64);
-        end.or(self.streams.end())
+        end.or_else(|| self.streams.end())
     }
 
     /// The most attempts in flight at once over all lanes; `None` if nothing but the service bounds them. Says how many file

@@ -1,7 +1,7 @@
 //! The pacer: which request goes now, and when to ask again. Sans-I/O; `drive` and `engine` drive the same one.
 //!
 //! A run has up to three phases: warm-up, profiling (measured), cool-down. They follow each other without a pause: a closed
-//! loop hands its slots over as they become free, an open loop its schedule runs on. A cool-down keeps the load on for its whole
+//! loop hands its slots over as they become free, an open loop its schedule runs on, users come round. A cool-down keeps the load on for its whole
 //! count or time, however early the measured attempts end. One pacer serves one lane (a reactor); the lanes of a run share out
 //! slots and requests by `pacer/share.rs` and know nothing of each other, except for when the measured part is over on all of
 //! them: the time of a closed loop's cool-down counts from there.
@@ -25,11 +25,13 @@ mod forecast;
 mod open;
 mod share;
 mod turns;
+mod users;
 
 use closed::ClosedLane;
 use open::OpenLane;
 use share::Share;
 use turns::Turns;
+use users::UsersLane;
 
 /// What the pacer says when asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,6 +74,7 @@ pub struct Pacer {
 enum Lane {
     Closed(Box<ClosedLane>),
     Open(Box<OpenLane>),
+    Users(Box<UsersLane>),
 }
 
 impl Pacer {
@@ -79,40 +82,46 @@ impl Pacer {
     /// measured part. A run of several lanes takes [`Pacer::lanes`].
     pub fn new(load: &Load, seed: Seed, lane: u32, lanes: u32) -> Self {
         let course: Arc<dyn Course> = Arc::new(Independent);
-        Self::lane(load, seed, lane, lanes, &Arc::new(Issued::of(1)), &course)
+        let schedule = Schedule::new(load, seed, &course);
+        Self::lane(load, schedule, lane, lanes, &Arc::new(Issued::of(1)), &course)
     }
 
     /// All lanes of a run whose requests follow each other as `course` says. Their cool-downs keep the load on until all are over.
     pub fn lanes(load: &Load, seed: Seed, lanes: u32, course: &Arc<dyn Course>) -> Vec<Self> {
         let lanes = lanes.max(1);
         let issued = Arc::new(Issued::of(lanes));
-        (0..lanes).map(|lane| Self::lane(load, seed, lane, lanes, &issued, course)).collect()
+        let schedule = Schedule::new(load, seed, course);
+        (0..lanes).map(|lane| Self::lane(load, schedule.clone(), lane, lanes, &issued, course)).collect()
     }
 
     /// The one lane of a run in one thread.
     pub fn alone(load: &Load, seed: Seed, course: &Arc<dyn Course>) -> Self {
-        Self::lane(load, seed, 0, 1, &Arc::new(Issued::of(1)), course)
+        Self::lane(load, Schedule::new(load, seed, course), 0, 1, &Arc::new(Issued::of(1)), course)
     }
 
     fn lane(
         load: &Load,
-        seed: Seed,
+        schedule: Option<Schedule>,
         lane: u32,
         lanes: u32,
         issued: &Arc<Issued>,
         course: &Arc<dyn Course>,
     ) -> Self {
+        let users = match load.arrival {
+            Arrival::Users(users) => Some(users.users),
+            _ => None,
+        };
         // Slots decide who owns what, so that a lane with more slots gets more requests and all end together.
-        let slots = load.arrival.concurrency().or(load.cap);
+        let slots = load.arrival.concurrency().or(users).or(load.cap);
         let share = Share::new(lane, lanes, slots);
-        let lane = match Schedule::new(load, seed, course) {
-            Some(schedule) => {
-                let turns = Turns::new(load, share, Arc::clone(course));
+        let course = Arc::clone(course);
+        let lane = match (schedule, users) {
+            (Some(schedule), _) => {
+                let turns = Turns::new(load, share, course, schedule.clockwork().clone());
                 Lane::Open(Box::new(OpenLane::new(load, schedule, share, turns)))
             }
-            None => {
-                Lane::Closed(Box::new(ClosedLane::new(load, share, Arc::clone(issued), Arc::clone(course))))
-            }
+            (None, Some(users)) => Lane::Users(Box::new(UsersLane::new(load, users, share, course))),
+            (None, None) => Lane::Closed(Box::new(ClosedLane::new(load, share, Arc::clone(issued), course))),
         };
         let at_once = matches!(load.arrival, Arrival::Burst(_));
         Self { lane, at_once, stopped: false }
@@ -126,6 +135,7 @@ impl Pacer {
         match &mut self.lane {
             Lane::Closed(lane) => lane.poll(now),
             Lane::Open(lane) => lane.poll(now),
+            Lane::Users(lane) => lane.poll(now),
         }
     }
 
@@ -138,16 +148,19 @@ impl Pacer {
         match &mut self.lane {
             Lane::Closed(lane) => lane.completed(request, now, well),
             Lane::Open(lane) => lane.completed(request, now, well),
+            Lane::Users(lane) => lane.completed(request, now, well),
         }
     }
 
     /// Turns that wait for their time, in no order: what a driver may hold prepared, beside what was released.
     pub fn waiting_turns(&self) -> impl Iterator<Item = u64> + '_ {
-        match &self.lane {
-            Lane::Closed(lane) => lane.turns(),
-            Lane::Open(lane) => lane.turns(),
-        }
-        .requests()
+        let (turns, users) = match &self.lane {
+            Lane::Closed(lane) => (Some(lane.turns()), None),
+            Lane::Open(lane) => (Some(lane.turns()), None),
+            Lane::Users(lane) => (None, Some(lane.as_ref())),
+        };
+        let turns = turns.into_iter().flat_map(Turns::requests);
+        turns.chain(users.into_iter().flat_map(UsersLane::waiting_turns))
     }
 
     /// Sessions that ended before their last turn because a turn had failed.
@@ -155,6 +168,7 @@ impl Pacer {
         match &self.lane {
             Lane::Closed(lane) => lane.turns().broken(),
             Lane::Open(lane) => lane.turns().broken(),
+            Lane::Users(lane) => lane.broken(),
         }
     }
 
@@ -167,6 +181,7 @@ impl Pacer {
         match &mut self.lane {
             Lane::Closed(_) => Vec::new(),
             Lane::Open(lane) => lane.due(now),
+            Lane::Users(lane) => lane.due(now),
         }
     }
 
@@ -176,14 +191,16 @@ impl Pacer {
         match &mut self.lane {
             Lane::Closed(_) => Vec::new(),
             Lane::Open(lane) => lane.unsent(self.stopped),
+            Lane::Users(lane) => lane.unsent(self.stopped),
         }
     }
 
-    /// The most attempts this lane can have in flight at once, if it is bounded (closed loop, cap, burst).
+    /// The most attempts this lane can have in flight at once, if it is bounded (closed loop, cap, burst, users).
     pub fn most_in_flight(&self) -> Option<u64> {
         let (slots, starts) = match &self.lane {
             Lane::Closed(lane) => (Some(lane.slots()), lane.forecast().starts()),
             Lane::Open(lane) => (lane.slots(), lane.forecast().starts()),
+            Lane::Users(lane) => (Some(lane.slots()), lane.starts()),
         };
         match (slots, starts) {
             (Some(slots), Some(starts)) => Some(slots.min(starts)),
@@ -196,12 +213,14 @@ impl Pacer {
     /// Plan indices this lane will release, in order, later turns of sessions left out: the n-th of them is request
     /// `nth_request(n)`; `None` past the last. Lets a driver prepare bodies ahead.
     ///
-    /// It is a forecast: where a phase ends by time or by a completion, what comes after it is known only once it has ended.
+    /// It is a forecast: where a phase ends by time or by a completion, what comes after it is known only once it has ended, and
+    /// users who wait for their replies come out of step.
     /// So a driver checks [`Release::request`] against what it has prepared.
     pub fn nth_request(&self, n: u64) -> Option<u64> {
         match &self.lane {
             Lane::Closed(lane) => lane.forecast().nth(n),
             Lane::Open(lane) => lane.forecast().nth(n),
+            Lane::Users(lane) => lane.nth(n),
         }
     }
 }

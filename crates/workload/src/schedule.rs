@@ -217,7 +217,8 @@ impl Schedule {
             self.position = self.position_at(at);
         }
         // A trace has no position; where a rate never comes to one, it has ended before.
-        let left_off = || if self.rate.is_some() { self.time(self.position).or(self.end) } else { Some(self.last) };
+        let left_off =
+            || if self.rate.is_some() { self.time(self.position).or(self.end) } else { Some(self.last) };
         self.began = at.or_else(left_off).unwrap_or(self.last);
         self.current += 1;
         self.n = 0;
@@ -357,6 +358,43 @@ mod tests {
         assert!((3_800..4_200).contains(&drawn.starts), "{drawn:?}");
         let closed = LoadSpec::default().resolve().unwrap();
         assert_eq!(Schedule::realised(&closed, Seed(1), &independent()), None);
+    }
+
+    /// A trace with a start every second.
+    #[derive(Debug)]
+    struct Seconds(u64);
+
+    impl Course for Seconds {
+        fn at(&self, request: u64) -> Option<Micros> {
+            Some(Micros::from_millis(request as i64 * 1_000))
+        }
+
+        fn timed_items(&self) -> Option<u64> {
+            Some(self.0)
+        }
+    }
+
+    #[test]
+    fn a_realised_part_ends_where_its_last_start_or_its_rate_or_its_duration_does() {
+        let of = |json: &str, course: &Arc<dyn Course>| {
+            let realised = Schedule::realised(&load(json), Seed(1), course).unwrap();
+            (realised.starts, realised.from.0, realised.to.0)
+        };
+        let trace: Arc<dyn Course> = Arc::new(Seconds(11));
+        assert_eq!(of(r#"{"arrival": "trace"}"#, &trace), (11, 0, 10_000_000));
+        assert_eq!(of(r#"{"arrival": "trace", "requests": 4}"#, &trace), (4, 0, 3_000_000));
+        assert_eq!(of(r#"{"arrival": "trace", "duration": "4500ms"}"#, &trace), (5, 0, 4_500_000));
+        let steps = |more: &str| {
+            let json = r#"{"arrival": "constant", "stages": [{"rate": 2, "duration": "3s"}, {"rate": 4, "duration": "1s"}]"#;
+            of(&format!("{json}{more}}}"), &independent())
+        };
+        assert_eq!(steps(""), (10, 0, 4_000_000));
+        assert_eq!(steps(r#", "warmup": "1s""#), (8, 1_000_000, 4_000_000));
+        assert_eq!(steps(r#", "warmup": 3"#), (7, 1_500_000, 4_000_000));
+        assert_eq!(steps(r#", "requests": 4"#), (4, 0, 2_000_000));
+        let users = |more: &str| of(&format!(r#"{{"rate": 4, "users": 3{more}}}"#), &independent());
+        assert_eq!(users(r#", "requests": 40"#), (40, 0, 10_000_000));
+        assert_eq!(users(r#", "duration": "5s", "warmup": 2"#), (20, 500_000, 5_500_000));
     }
 
     #[test]

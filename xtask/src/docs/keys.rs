@@ -79,6 +79,11 @@ fn of(keys: &[Key], schema: &Value) -> String {
     out
 }
 
+/// Path and flag of every key.
+pub(super) fn flags(source: &str) -> Vec<(String, String)> {
+    keys(source).into_iter().map(|key| (key.path, key.flag)).collect()
+}
+
 /// Reads the list out of its source: `key(GROUP, "path", "flag", "VALUE", kind, "help")`, perhaps `.short('x')`.
 fn keys(source: &str) -> Vec<Key> {
     let groups: Vec<(&str, &str)> = source.lines().filter_map(group_constant).collect();

@@ -1,5 +1,5 @@
 //! Dynamo 1.6.1's offline replay against `tokmark simulate`: the same requests at the same moments, by our plan, exported once as a
-//! Mooncake trace for Dynamo.
+//! Mooncake trace for Dynamo; and traces that both read, at their own times and in a closed loop.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokmark_base::{Content, Lexicon, Seed, Stream};
 use tokmark_record::file::LineReader;
-use tokmark_workload::{LoadSpec, Next, Pacer, Inputs, Plan, Requests, WorkloadSpec};
+use tokmark_workload::{Inputs, LoadSpec, Next, Pacer, Plan, Requests, WorkloadSpec};
 
 use super::{percent, run_dir, tokmark};
 use crate::{Outcome, proc};
@@ -32,6 +32,20 @@ struct Case {
     spread: (f64, f64),
     workers: Workers,
     router: &'static str,
+    plays: Plays,
+}
+
+/// Where the requests come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plays {
+    /// Our spec; Dynamo gets it as a trace.
+    Spec,
+    /// The same trace, which both read.
+    Trace,
+    /// A trace of sessions with delays, which both read.
+    Sessions,
+    /// The same in a closed loop of so many sessions.
+    Closed(u32),
 }
 
 #[derive(Clone, Copy)]
@@ -49,6 +63,7 @@ const CASES: &[Case] = &[
         spread: (0.0, 0.0),
         workers: Workers::Agg(1),
         router: "round_robin",
+        plays: Plays::Spec,
     },
     Case {
         name: "1 worker, mixed lengths",
@@ -58,6 +73,7 @@ const CASES: &[Case] = &[
         spread: (400.0, 60.0),
         workers: Workers::Agg(1),
         router: "round_robin",
+        plays: Plays::Spec,
     },
     Case {
         name: "4 workers",
@@ -67,6 +83,7 @@ const CASES: &[Case] = &[
         spread: (0.0, 0.0),
         workers: Workers::Agg(4),
         router: "round_robin",
+        plays: Plays::Spec,
     },
     Case {
         name: "4 workers, mixed lengths",
@@ -76,6 +93,7 @@ const CASES: &[Case] = &[
         spread: (400.0, 60.0),
         workers: Workers::Agg(4),
         router: "round_robin",
+        plays: Plays::Spec,
     },
     Case {
         name: "2 prefill + 2 decode",
@@ -85,6 +103,7 @@ const CASES: &[Case] = &[
         spread: (0.0, 0.0),
         workers: Workers::Disagg(2, 2),
         router: "round_robin",
+        plays: Plays::Spec,
     },
     Case {
         name: "2 prefill + 2 decode, mixed lengths",
@@ -94,6 +113,7 @@ const CASES: &[Case] = &[
         spread: (400.0, 60.0),
         workers: Workers::Disagg(2, 2),
         router: "round_robin",
+        plays: Plays::Spec,
     },
     Case {
         name: "4 workers, KV router",
@@ -103,8 +123,24 @@ const CASES: &[Case] = &[
         spread: (0.0, 0.0),
         workers: Workers::Agg(4),
         router: "kv",
+        plays: Plays::Spec,
     },
+    Case { name: "4 workers, from the trace", plays: Plays::Trace, ..PLAYED },
+    Case { name: "4 workers, sessions from a trace", plays: Plays::Sessions, ..PLAYED },
+    Case { name: "4 workers, 16 sessions at a time", plays: Plays::Closed(16), ..PLAYED },
 ];
+
+/// What the cases of files have in common.
+const PLAYED: Case = Case {
+    name: "",
+    requests: 20_000,
+    rate: 20.0,
+    own: 512,
+    spread: (0.0, 0.0),
+    workers: Workers::Agg(4),
+    router: "round_robin",
+    plays: Plays::Trace,
+};
 
 /// What both say.
 #[derive(Clone, Copy)]
@@ -165,6 +201,16 @@ impl Case {
     fn load(&self, requests: u64) -> Value {
         json!({"rate": self.rate, "requests": requests})
     }
+
+    /// Workload and load as tokmark is asked for them.
+    fn asked(&self, requests: u64, trace: &Path) -> (Value, Value) {
+        let file = json!({"file": trace, "format": "mooncake", "block_size": BLOCK});
+        match self.plays {
+            Plays::Spec => (self.workload(), self.load(requests)),
+            Plays::Trace | Plays::Sessions => (file, json!({"arrival": "trace"})),
+            Plays::Closed(sessions) => (file, json!({"concurrency": sessions, "requests": requests})),
+        }
+    }
 }
 
 /// Words of one letter: lengths and shared prefixes do not depend on them.
@@ -218,8 +264,19 @@ fn export(case: &Case, requests: u64, path: &Path) -> Outcome {
 }
 
 fn ask_dynamo(case: &Case, requests: u64, python: &Path, dir: &Path) -> Result<Said, Box<dyn Error>> {
-    export(case, requests, &dir.join("trace.jsonl"))?;
+    let trace = dir.join("trace.jsonl");
+    match case.plays {
+        Plays::Spec | Plays::Trace => export(case, requests, &trace)?,
+        Plays::Sessions | Plays::Closed(_) => {
+            let script = proc::root().join("xtask/parity/workload.py");
+            let mut command = Command::new(python);
+            proc::run(command.arg(script).args(["sessions", &requests.to_string()]).arg(&trace))?;
+        }
+    }
     let mut job = json!({"trace": "trace.jsonl", "trace_block_size": BLOCK});
+    if let Plays::Closed(sessions) = case.plays {
+        job["concurrency"] = sessions.into();
+    }
     job["router"] = if case.router == "kv" { "kv_router" } else { case.router }.into();
     let engine = json!({"num_gpu_blocks": BLOCKS, "block_size": BLOCK});
     match case.workers {
@@ -250,8 +307,9 @@ fn ask_dynamo(case: &Case, requests: u64, python: &Path, dir: &Path) -> Result<S
 }
 
 fn ask_tokmark(case: &Case, requests: u64, dir: &Path) -> Result<Said, Box<dyn Error>> {
+    let (workload, load) = case.asked(requests, &dir.join("trace.jsonl"));
     let mut spec = json!({
-        "workload": case.workload(), "load": case.load(requests),
+        "workload": workload, "load": load,
         "engine": {"kind": "vllm", "block_size": BLOCK, "num_gpu_blocks_override": BLOCKS, "max_num_batched_tokens": 8_192, "max_num_seqs": 256},
         "timing": {"model": "polynomial"}, "router": {"policy": case.router},
         "output": {"dir": dir},

@@ -3,6 +3,7 @@
 
 pub mod aiperf;
 pub mod spec_flags;
+pub mod trace;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -90,6 +91,8 @@ pub enum Verb {
     Report(ReportArgs),
     /// Measure this machine against a server with a known schedule, for the verdict's thresholds
     Calibrate(CalibrateArgs),
+    /// Look into traces, and make traces out of others
+    Trace(trace::TraceArgs),
     /// Take AIPerf's command line and do the same job
     Aiperf(aiperf::AiperfArgs),
     /// The known-schedule server of `calibrate`
@@ -107,6 +110,7 @@ impl Verb {
             Self::Report(args) => args.print,
             Self::Calibrate(args) => args.print,
             Self::Aiperf(args) => args.print(),
+            Self::Trace(args) => args.verb.print(),
             Self::Metronome(_) => PrintArgs::default(),
         }
     }

@@ -73,8 +73,8 @@ pub struct ReadArgs {
 #[derive(Clone, Debug, Args)]
 pub struct WriteArgs {
     /// Where the trace goes; - is stdout
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    #[arg(short, long, alias = "output-file", value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
 }
 
 /// `tokmark trace analyze`.
@@ -86,6 +86,9 @@ pub struct AnalyzeArgs {
     /// Also say what an LRU cache of so many blocks finds; several with commas
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count)]
     pub cache_blocks: Vec<u64>,
+    /// Also draw it: an .svg or a .png
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
     /// What the file holds
     #[arg(long, value_enum, default_value_t = TraceFormat::Mooncake)]
     pub format: TraceFormat,
@@ -196,7 +199,7 @@ pub struct SineArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// Where the trace goes; - is stdout [default: a name made of the parameters, here]
-    #[arg(short, long, visible_alias = "output-file", value_name = "FILE")]
+    #[arg(short, long, alias = "output-file", value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// How to print.
     #[command(flatten)]
@@ -229,9 +232,6 @@ pub enum TraceFormat {
     Burstgpt,
     /// Azure's LLM inference trace (CSV)
     Azure,
-    /// Dynamo's request trace
-    #[value(alias = "dynamo_requests", alias = "dynamo-requests")]
-    Dynamo,
 }
 
 /// Models of BurstGPT.
@@ -245,6 +245,16 @@ pub enum BurstModel {
     Gpt4,
 }
 
+impl BurstModel {
+    /// Its name in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ChatGpt => "ChatGPT",
+            Self::Gpt4 => "GPT-4",
+        }
+    }
+}
+
 /// Logs of BurstGPT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BurstLog {
@@ -254,6 +264,16 @@ pub enum BurstLog {
     /// What programs sent
     #[value(name = "API log", alias = "api")]
     Api,
+}
+
+impl BurstLog {
+    /// Its name in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Conversation => "Conversation log",
+            Self::Api => "API log",
+        }
+    }
 }
 
 /// `tokmark trace convert`.

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod metronome;
 pub mod report;
 pub mod simulate;
+pub mod trace;
 
 use crate::args::{Cli, Verb};
 use crate::environment::Environment;
@@ -54,6 +55,7 @@ pub fn run(cli: Cli, arguments: &[String], environment: Environment) -> Exit {
         Verb::Report(args) => report::run(&args, &context),
         Verb::Calibrate(args) => calibrate::run(&args, &context),
         Verb::Metronome(args) => metronome::run(&args),
+        Verb::Trace(args) => trace::run(&args, &context),
     };
     printed(done.unwrap_or_else(|failure| {
         context.screen.alarm(&format!("error: {failure}"));

@@ -19,8 +19,8 @@ const ENTRY: usize = 20;
 const WORTH_KEEPING: usize = 1_000;
 
 /// Counts as they are asked for and as they were kept.
-pub struct Counted<'a> {
-    tokenizer: &'a Tokenizer,
+pub struct Counted {
+    tokenizer: Tokenizer,
     file: Option<PathBuf>,
     known: Mutex<Known>,
 }
@@ -31,9 +31,9 @@ struct Known {
     new: usize,
 }
 
-impl<'a> Counted<'a> {
+impl Counted {
     /// With what was kept for this tokenizer.
-    pub fn open(tokenizer: &'a Tokenizer, environment: &Environment) -> Self {
+    pub fn open(tokenizer: Tokenizer, environment: &Environment) -> Self {
         let file = environment.cache().map(|dir| dir.join("counts").join(format!("{}.bin", tokenizer.id())));
         let bytes = file.as_ref().and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
         let counts = bytes.chunks_exact(ENTRY).map(entry).collect();
@@ -60,8 +60,11 @@ impl<'a> Counted<'a> {
         let Some(file) = self.file.as_ref().filter(|_| known.new >= WORTH_KEEPING) else {
             return;
         };
-        let bytes: Vec<u8> =
-            known.counts.iter().flat_map(|(key, count)| key.iter().copied().chain(count.to_le_bytes())).collect();
+        let bytes: Vec<u8> = known
+            .counts
+            .iter()
+            .flat_map(|(key, count)| key.iter().copied().chain(count.to_le_bytes()))
+            .collect();
         let beside = file.with_extension(format!("{}.tmp", std::process::id()));
         let written = file
             .parent()
@@ -98,11 +101,11 @@ mod tests {
         let environment = Environment { vars: vars.into(), ..Environment::default() };
         let tokenizer = Tokenizer::o200k();
         let texts: Vec<String> = (0..WORTH_KEEPING).map(|n| format!("text number {n}")).collect();
-        let first = Counted::open(&tokenizer, &environment);
+        let first = Counted::open(tokenizer.clone(), &environment);
         let counts: Vec<_> = texts.iter().map(|text| first.count(text)).collect();
         assert!(counts.iter().zip(&texts).all(|(n, text)| *n == tokenizer.count(text).ok()));
         first.keep();
-        let again = Counted::open(&tokenizer, &environment);
+        let again = Counted::open(tokenizer.clone(), &environment);
         assert_eq!(again.known.lock().unwrap().counts.len(), WORTH_KEEPING);
         assert!(texts.iter().zip(&counts).all(|(text, n)| again.count(text) == *n));
         assert_eq!(again.known.lock().unwrap().new, 0);
@@ -110,7 +113,7 @@ mod tests {
         let file = again.file.clone().unwrap();
         let bytes = std::fs::read(&file).unwrap();
         std::fs::write(&file, &bytes[..bytes.len() - 3]).unwrap();
-        let cut = Counted::open(&tokenizer, &environment);
+        let cut = Counted::open(tokenizer.clone(), &environment);
         assert_eq!(cut.known.lock().unwrap().counts.len(), WORTH_KEEPING - 1);
     }
 }

@@ -108,7 +108,7 @@ impl Gate<'_> {
 
 /// The path requests go to.
 pub fn endpoint_path(target: &TargetSpec) -> &str {
-    target.path.as_deref().unwrap_or_else(|| EndpointKind::from(target.endpoint).path())
+    target.path.as_deref().unwrap_or_else(|| EndpointKind::from(target.endpoint).path(target.streaming))
 }
 
 /// Whether waiting can help: a missing service or model may come, a refused key will not change.

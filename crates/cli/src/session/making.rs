@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use tokmark_base::Seed;
-use tokmark_workload::{ArrivalKind, Dataset, Inputs, Load, Plan};
+use tokmark_base::{Micros, Seed};
+use tokmark_workload::shape::lengths::Empirical;
+use tokmark_workload::spec::Order;
+use tokmark_workload::{ArrivalKind, Count, Dataset, Extent, Inputs, Load, Plan, Warmup};
 
 use crate::failure::Failure;
 use crate::session::Prepared;
@@ -17,6 +19,8 @@ pub(super) struct Making<'a> {
     pub(super) words: &'a Vocabulary,
     /// The file of prompts.
     pub(super) file: Option<Dataset>,
+    /// Pairs of lengths read from a file.
+    pub(super) lengths: Option<Empirical>,
     /// Makes this run's words its own, where a spec asks for that.
     pub(super) salt: u64,
     /// Items that the points before have taken.
@@ -33,12 +37,18 @@ const PACES: [&str; 7] =
 impl Making<'_> {
     /// Everything worked out for one point.
     pub(super) fn point(&mut self, mut point: Point) -> Result<Prepared, Failure> {
+        settle_prime(&mut point);
         let workload = &point.spec.workload;
-        let inputs =
-            Inputs { file: self.file.clone(), ..Inputs::synthetic(Arc::clone(&self.words.lexicon)) };
+        let inputs = Inputs {
+            file: self.file.clone(),
+            lengths: self.lengths.clone(),
+            salt: Some(self.salt),
+            ..Inputs::synthetic(Arc::clone(&self.words.lexicon))
+        };
         let mut plan =
             Plan::new(workload, Seed(workload.seed), inputs).map_err(|e| Failure::usage(e.to_string()))?;
         settle_trace(&mut point, &plan)?;
+        refuse_pairs(&point)?;
         let load = point.spec.load.resolve().map_err(|e| Failure::usage(e.to_string()))?;
         if point.spec.workload.never_repeat {
             let from = point.spec.workload.offset + self.taken;
@@ -48,6 +58,38 @@ impl Making<'_> {
             point.derive("workload.offset", "behind the items of the points before");
         }
         Ok(Prepared { point, load, plan: Arc::new(plan) })
+    }
+}
+
+/// A hit rate wants every prefix sent once before the measured part: exactly so many requests of warm-up.
+fn settle_prime(point: &mut Point) {
+    if let (Some(prime), None) = (point.spec.workload.prime_requests(), point.spec.load.warmup) {
+        point.spec.load.warmup = Some(Warmup::Phase(Extent::Requests(Count::Exactly(prime))));
+        point.derive("load.warmup", "every prefix is sent once before the measured part");
+    }
+}
+
+/// What neither the workload nor the load can see alone.
+fn refuse_pairs(point: &Point) -> Result<(), Failure> {
+    let (workload, load) = (&point.spec.workload, &point.spec.load);
+    let timed = load.arrival == Some(ArrivalKind::Trace);
+    let refused = [
+        (
+            timed && (workload.offset > 0 || workload.never_repeat),
+            "workload.offset and workload.never_repeat contradict load.arrival: trace\nhint: a trace has its times in order; cut it with --from and --to",
+        ),
+        (
+            timed && workload.order != Order::Sequential,
+            "workload.order contradicts load.arrival: trace\nhint: a trace has its times in order: leave --order out, or give a pace of your own (--rate, --concurrency)",
+        ),
+        (
+            load.users.is_some() && workload.sessions.delay.0 > Micros::ZERO,
+            "workload.sessions.delay contradicts load.users\nhint: with users the time between two turns follows from --users and --rate: leave --turn-delay out",
+        ),
+    ];
+    match refused.into_iter().find(|(holds, _)| *holds) {
+        Some((_, message)) => Err(Failure::usage(message)),
+        None => Ok(()),
     }
 }
 

@@ -8,8 +8,8 @@ pub mod dry_run;
 pub mod gate;
 pub mod idle;
 pub mod interrupt;
-pub mod making;
 pub mod live;
+pub mod making;
 pub mod outcome;
 pub mod point;
 pub mod router;
@@ -38,7 +38,7 @@ use crate::session::making::{Making, salt};
 use crate::session::outcome::Outcome;
 use crate::session::point::{PointRun, rfc3339};
 use crate::session::target::Place;
-use crate::session::words::{Vocabulary, prompts};
+use crate::session::words::{Vocabulary, lengths, prompts};
 use crate::spec::preset::Preset;
 use crate::spec::resolve::{Point, Resolved};
 use crate::spec::sweep::{Axis, Sweep};
@@ -167,12 +167,16 @@ fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Re
         ));
     }
     let words = Vocabulary::of(&first.spec.workload, &context.environment)?;
-    let (file, note) = prompts(&first.spec.workload)?;
-    if let Some(note) = note {
+    let (file, notes) = prompts(&first.spec.workload, &words, &context.environment)?;
+    for note in notes {
         screen.note(&format!("note: {note}"));
     }
     let preset = resolved.preset;
-    let mut make = Making { words: &words, file, salt: salt(), taken: 0 };
+    let (lengths, note) = lengths(&first.spec.workload)?;
+    if let Some(note) = note {
+        screen.note(&format!("note: {note}"));
+    }
+    let mut make = Making { words: &words, file, lengths, salt: salt(), taken: 0 };
     let points = resolved.points.into_iter().map(|point| make.point(point)).collect::<Result<_, _>>()?;
     Ok(Ready { means, preset, sweep: resolved.sweep, points, words })
 }

@@ -67,8 +67,8 @@ impl Outcome {
     pub fn publish(&mut self) {
         let Some(preset) = self.preset else { return };
         let made: Vec<&Made> = self.made.iter().map(|(_, made)| made).collect();
-        if let Err(error) = router::publish(preset, &self.dir, &made) {
-            self.trouble.push((Exit::Internal, error.to_string()));
+        if let Err(failure) = router::publish(preset, &self.dir, &made) {
+            self.trouble.push((failure.exit(), failure.to_string()));
         }
     }
 

@@ -75,7 +75,8 @@ const LOOKED_AT: u64 = 20;
 pub fn check(plan: &Plan, spec: &Spec) -> Result<(), Failure> {
     tokmark_drive::check_headers(plan.classes(), spec.workload.sessions.header.as_deref())?;
     let kind = EndpointKind::from(spec.target.endpoint);
-    let writes = |class: &&Class| class.model.is_some() || class.priority.is_some() || !class.extra.is_empty();
+    let writes =
+        |class: &&Class| class.model.is_some() || class.priority.is_some() || !class.extra.is_empty();
     for item in 0..plan.distinct().unwrap_or(0).min(LOOKED_AT) {
         let first = Requests::numbering(plan).index(Phase::Profiling, item, 0);
         let Prompt::Payload(payload) = plan.request(first).prompt else { continue };
@@ -83,7 +84,7 @@ pub fn check(plan: &Plan, spec: &Spec) -> Result<(), Failure> {
             return Err(Failure::usage(format!(
                 "workload.file: request body {} has no prompt for {}, which target.endpoint names\nhint: choose the endpoint the bodies were made for (--endpoint)",
                 item + 1,
-                kind.path()
+                kind.path(spec.target.streaming)
             )));
         }
         if let Some(class) = plan.classes().iter().find(writes) {
@@ -194,7 +195,7 @@ impl PointRun<'_> {
             run_id: self.header.run_id.clone(),
             session_header: self.spec.workload.sessions.header.clone(),
             open_ahead: self.open_ahead(lanes),
-            duration: self.load.duration,
+            duration: self.load.duration.or(self.load.end()),
             timeout: target.timeout.map(|t| t.0),
             connect_timeout: target.connect_timeout.0,
             grace: grace(&self.load, self.grace_asked),
@@ -239,7 +240,7 @@ impl PointRun<'_> {
 /// How long the last attempts may take; `None`: as long as they need. A duration is to end the run near its end; a number
 /// of requests is to be answered, however long that takes, unless `--grace` was given (`asked`).
 fn grace(load: &Load, asked: bool) -> Option<Micros> {
-    (load.duration.is_some() || asked).then_some(load.grace)
+    (load.duration.or(load.end()).is_some() || asked).then_some(load.grace)
 }
 
 /// One reactor serves this many streams with time to spare.

@@ -1,13 +1,17 @@
 //! What the router benchmarks of the field write over all their runs: one JSON file in their layout, and the picture that goes
-//! with it.
+//! with it. Their numbers are AIPerf's, by AIPerf's definitions: that is what the field's scripts plot.
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tokmark_measure::aiperf::AiperfStats;
+use tokmark_base::{Phase, quantile};
+use tokmark_figure::Figure;
+use tokmark_figure::router::{Quartiles, RatioSweep, TierRun, prefix_ratio as ratio_picture, priority_tiers};
+use tokmark_measure::aiperf::{AiperfStats, RecordValue, record_metrics};
 use tokmark_measure::summary::State;
-use tokmark_store::{Publisher, StoreError};
+use tokmark_store::{Publisher, Run};
 
+use crate::failure::Failure;
 use crate::session::outcome::Made;
 use crate::spec::preset::Preset;
 
@@ -15,14 +19,45 @@ use crate::spec::preset::Preset;
 const RESULTS: &str = "results_summary.json";
 
 /// Writes the files of `preset` for the runs `made` into `dir`. A preset without files of its own writes none.
-pub fn publish(preset: Preset, dir: &Path, made: &[&Made]) -> Result<(), StoreError> {
-    let results = match preset {
-        Preset::PrefixRatio => prefix_ratio(made),
-        Preset::RealTrace | Preset::MultiTurn | Preset::PriorityTiers => per_target(made),
-        Preset::EndpointSweep | Preset::LlmPerf => return Ok(()),
-    };
-    Publisher::new(dir, &[]).json(RESULTS, &results).map(drop)
+pub fn publish(preset: Preset, dir: &Path, made: &[&Made]) -> Result<(), Failure> {
+    let publisher = Publisher::new(dir, &[]);
+    match preset {
+        Preset::PrefixRatio => {
+            publisher.json(RESULTS, &prefix_ratio(made))?;
+            draw(
+                &publisher,
+                &ratio_figure(made),
+                "prefix_ratio_performance.svg",
+                "prefix_ratio_performance.png",
+            )
+        }
+        Preset::PriorityTiers => {
+            let tiers = made.iter().map(|run| tiers(run)).collect::<Result<Vec<_>, _>>()?;
+            publisher.json(RESULTS, &per_target(made, &tiers))?;
+            draw(&publisher, &tier_figure(made, &tiers), "priority_tiers.svg", "priority_tiers.png")
+        }
+        Preset::RealTrace | Preset::MultiTurn => {
+            publisher.json(RESULTS, &per_target(made, &[]))?;
+            Ok(())
+        }
+        Preset::EndpointSweep | Preset::LlmPerf => Ok(()),
+    }
 }
+
+fn draw(
+    publisher: &Publisher<'_>,
+    figure: &Figure,
+    svg: &'static str,
+    png: &'static str,
+) -> Result<(), Failure> {
+    let refused = |e: tokmark_figure::FigureError| Failure::internal(e.to_string());
+    publisher.file(svg, figure.svg().map_err(refused)?.as_bytes())?;
+    publisher.file(png, &figure.png(DOTS_A_PIXEL).map_err(refused)?)?;
+    Ok(())
+}
+
+/// Sharp on most screens and in print.
+const DOTS_A_PIXEL: f32 = 2.0;
 
 /// The targets in the order of their runs, with their runs; the only one has no name.
 fn by_target<'a>(made: &[&'a Made]) -> Vec<(Option<&'a str>, Vec<&'a Made>)> {
@@ -85,8 +120,8 @@ fn prefix_ratio(made: &[&Made]) -> Value {
     })
 }
 
-/// The figures of each run of a target, milliseconds.
-fn per_target(made: &[&Made]) -> Value {
+/// The figures of each run of a target, milliseconds. `tiers` has those of each run by class, where there are classes.
+fn per_target(made: &[&Made], tiers: &[Vec<Tier>]) -> Value {
     object(made, |runs| {
         let rows: Vec<Value> = runs
             .iter()
@@ -95,11 +130,97 @@ fn per_target(made: &[&Made]) -> Value {
                     let s = stats(run, tag);
                     json!({"avg": s.avg, "p25": s.p25, "p50": s.p50, "p75": s.p75, "p90": s.p90, "p99": s.p99})
                 };
-                json!({"level": run.level, "verdict": verdict(run), "ttft_ms": of(TTFT), "itl_ms": of(ITL)})
+                let mut row =
+                    json!({"level": run.level, "verdict": verdict(run), "ttft_ms": of(TTFT), "itl_ms": of(ITL)});
+                let place = made.iter().position(|other| std::ptr::eq(*other, *run));
+                if let Some(tiers) = place.and_then(|place| tiers.get(place)) {
+                    row["tiers"] = tiers.iter().map(Tier::told).collect();
+                }
+                row
             })
             .collect();
         json!({ "runs": rows })
     })
+}
+
+/// One class of one run.
+struct Tier {
+    name: String,
+    ttft: Option<Quartiles>,
+}
+
+impl Tier {
+    fn told(&self) -> Value {
+        let Some(q) = self.ttft else { return json!({"name": self.name, "n": 0, "ttft_ms": null}) };
+        json!({"name": self.name, "n": q.n, "ttft_ms": {"p25": q.p25, "p50": q.p50, "p75": q.p75}})
+    }
+}
+
+/// TTFT by class, from the run's records; nothing of a run that may not be believed.
+fn tiers(run: &Made) -> Result<Vec<Tier>, Failure> {
+    let names: Vec<String> = run.spec.workload.classes.iter().map(|class| class.name.clone()).collect();
+    let mut values: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
+    let believed = run.finished.analysis.summary.verdict.state != State::Invalid;
+    for record in Run::open(&run.finished.dir)?.records()?.filter(|_| believed) {
+        let record = record?;
+        let class = record.class.map(usize::from).and_then(|class| values.get_mut(class));
+        let Some(class) = class.filter(|_| record.phase == Phase::Profiling) else { continue };
+        class.extend(record_metrics(&record).into_iter().filter(|m| m.tag == TTFT).filter_map(|m| {
+            match m.value {
+                RecordValue::One(value) => Some(value),
+                RecordValue::Many(_) => None,
+            }
+        }));
+    }
+    let tier = |(name, mut values): (String, Vec<f64>)| {
+        values.sort_by(f64::total_cmp);
+        let at = |q| quantile::linear(&values, q);
+        let ttft = at(0.25).zip(at(0.5)).zip(at(0.75));
+        let n = values.len() as u64;
+        Tier { name, ttft: ttft.map(|((p25, p50), p75)| Quartiles { p25, p50, p75, n }) }
+    };
+    Ok(names.into_iter().zip(values).map(tier).collect())
+}
+
+fn quartiles(s: AiperfStats) -> Option<Quartiles> {
+    Some(Quartiles { p25: s.p25?, p50: s.p50?, p75: s.p75?, n: s.count.unwrap_or(0) })
+}
+
+/// What stands below the title: the numbers that all runs have in common.
+fn subtitle(made: &[&Made]) -> String {
+    let Some(first) = made.first() else { return String::new() };
+    let simulated = if first.finished.analysis.summary.simulated { "SIMULATED TARGET · " } else { "" };
+    let isl = first.spec.workload.isl;
+    let osl = first.spec.workload.osl.map_or_else(String::new, |osl| format!(" · OSL {osl}"));
+    format!("{simulated}ISL {isl}{osl} · AIPerf's definitions")
+}
+
+fn ratio_figure(made: &[&Made]) -> Figure {
+    let sweeps: Vec<RatioSweep> = by_target(made)
+        .into_iter()
+        .map(|(name, runs)| RatioSweep {
+            target: name.unwrap_or("target").to_owned(),
+            points: runs
+                .iter()
+                .filter_map(|run| Some((run.level?, quartiles(stats(run, TTFT)), quartiles(stats(run, ITL)))))
+                .collect(),
+        })
+        .collect();
+    ratio_picture(&subtitle(made), &sweeps)
+}
+
+fn tier_figure(made: &[&Made], tiers: &[Vec<Tier>]) -> Figure {
+    let names: Vec<String> =
+        tiers.first().map(|tiers| tiers.iter().map(|tier| tier.name.clone()).collect()).unwrap_or_default();
+    let runs: Vec<TierRun> = made
+        .iter()
+        .zip(tiers)
+        .map(|(run, tiers)| TierRun {
+            name: run.target.clone().unwrap_or_else(|| "run".to_owned()),
+            tiers: tiers.iter().map(|tier| tier.ttft).collect(),
+        })
+        .collect();
+    priority_tiers(&subtitle(made), &names, &runs)
 }
 
 fn verdict(run: &Made) -> &'static str {

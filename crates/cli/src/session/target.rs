@@ -41,6 +41,8 @@ impl Place {
         let simulated = if spec.target.url.is_empty() {
             let handle = simulate(spec)?;
             spec.target.url = vec![handle.url()];
+            // It may serve more than one, for classes.
+            spec.target.model.get_or_insert_with(|| SIMULATED_MODEL.to_owned());
             Some(handle)
         } else {
             None

@@ -139,7 +139,7 @@ impl Simulation<'_> {
         let mut pacer = Pacer::alone(self.load, self.plan.seed(), &course);
         let mut counted = Counted { sink, live: self.live, handed_over: 0 };
         let limits = Limits {
-            duration: self.load.duration,
+            duration: self.load.duration.or(self.load.end()),
             grace: self.grace,
             timeout: self.spec.target.timeout.map(|t| t.0),
             whole: !self.spec.target.streaming,
@@ -147,8 +147,7 @@ impl Simulation<'_> {
             timed: timed(self.load),
         };
         let tokenised = Tokenised { plan: self.plan, words: self.words };
-        let requests: &dyn Requests =
-            if self.spec.workload.wants_file() { &tokenised } else { &**self.plan };
+        let requests: &dyn Requests = if self.spec.workload.wants_file() { &tokenised } else { &**self.plan };
         let stop = || self.control.interrupts() > 0;
         let clock = WallClock::start();
         let played = tokmark_engine::simulate(&mut pacer, requests, &mut engine, limits, &mut counted, &stop)

@@ -1,19 +1,22 @@
 //! The vocabulary of a run: what makes prompts, and what counts replies. The built-in one makes prompts from a checked-in list
 //! of words of one token each, so that its vocabulary is loaded only when something must be counted.
 
-use std::fs::{self, File};
-use std::io::BufReader;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tokmark_base::Lexicon;
+use tokmark_store::import::dataset::{DatasetFile, open_dataset};
 use tokmark_tokens::Tokenizer;
-use tokmark_workload::source::Jsonl;
+use tokmark_workload::shape::lengths::{self, Empirical};
+use tokmark_workload::source::dataset::With;
+use tokmark_workload::source::detect::{HEAD, detect};
 use tokmark_workload::{Dataset, PlannedRequest, Prompt, Requests, WorkloadSpec};
 
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::tokenizer_home;
+use crate::session::counted::Counted;
+use crate::{data_home, tokenizer_home};
 
 /// What makes prompts and what counts tokens.
 #[derive(Clone)]
@@ -72,17 +75,76 @@ impl Vocabulary {
     }
 }
 
-/// The lines of the prompt file, if there is one; and a sentence about keys that were not used.
-pub fn prompts(spec: &WorkloadSpec) -> Result<(Option<Dataset>, Option<String>), Failure> {
-    let Some(name) = &spec.file else {
-        return Ok((None, None));
+/// What `workload.file` or `workload.dataset` holds, if one is set; and sentences about what of it was not used.
+pub fn prompts(
+    spec: &WorkloadSpec,
+    words: &Vocabulary,
+    environment: &Environment,
+) -> Result<(Option<Dataset>, Vec<String>), Failure> {
+    let (path, known) = match (&spec.file, &spec.dataset) {
+        (None, None) => return Ok((None, Vec::new())),
+        (Some(file), None) => (PathBuf::from(file), None),
+        (None, Some(name)) => {
+            let (path, format) = data_home::find(name, environment)?;
+            (path, Some(format))
+        }
+        (Some(_), Some(_)) => {
+            return Err(Failure::usage(
+                "workload.dataset contradicts workload.file\nhint: give a well-known data set by its name (--dataset) or a file by its path (--input), not both",
+            ));
+        }
     };
-    let file = File::open(Path::new(name)).map_err(|e| {
-        Failure::usage(format!("workload.file {name}: {e}\nhint: --input takes a readable JSONL file"))
-    })?;
-    let lines =
-        Jsonl::read(name, BufReader::new(file), spec.entries).map_err(|e| Failure::usage(e.to_string()))?;
-    let ignored: Vec<String> = lines.ignored().iter().map(|(key, n)| format!("{key} ({n})")).collect();
-    let note = (!ignored.is_empty()).then(|| format!("{name}: keys not used: {}", ignored.join(", ")));
-    Ok((Some(lines.into()), note))
+    let refused = |error: &dyn std::fmt::Display| Failure::usage(format!("{error}"));
+    let DatasetFile { input, head, whole, name, .. } =
+        open_dataset(&path, HEAD).map_err(|error| refused(&error))?;
+    let format = match spec.format.or(known) {
+        Some(format) => format,
+        None => detect(&name, &head, whole).map_err(|error| refused(&error))?,
+    };
+    // Nothing is loaded for a format that needs no counts.
+    let counted = Arc::new(OnceLock::new());
+    let (counting, cell, home) = (words.clone(), Arc::clone(&counted), environment.clone());
+    let count = move |text: &str| {
+        let counted: &Counted = cell.get_or_init(|| Counted::open(counting.tokenizer().clone(), &home));
+        counted.count(text)
+    };
+    let with = With { count: Some(Arc::new(count)), ..With::default() };
+    let data = Dataset::read(format, &name, input, spec, with).map_err(|error| refused(&error))?;
+    if let Some(counted) = counted.get() {
+        counted.keep();
+    }
+    let notes = unused(&name, &data);
+    Ok((Some(data), notes))
+}
+
+/// The pairs of the file of lengths, if there is one, and what is worth knowing of it.
+pub fn lengths(spec: &WorkloadSpec) -> Result<(Option<Empirical>, Option<String>), Failure> {
+    let Some(path) = &spec.lengths_file else { return Ok((None, None)) };
+    let DatasetFile { input, name, .. } =
+        open_dataset(Path::new(path), HEAD).map_err(|error| Failure::usage(error.to_string()))?;
+    let read = lengths::file::read(&name, input, spec.skip_bad_rows)
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let note = read.first_skipped.map(|first| {
+        format!("{name}: rows left out because they cannot be used: {}; the first: {first}", read.skipped)
+    });
+    Ok((Some(read.pairs), note))
+}
+
+/// Sentences about what of a file was not used.
+fn unused(name: &str, data: &Dataset) -> Vec<String> {
+    let mut notes = Vec::new();
+    let ignored: Vec<String> = data.ignored().iter().map(|(key, n)| format!("{key} ({n})")).collect();
+    if !ignored.is_empty() {
+        notes.push(format!("{name}: keys not used: {}", ignored.join(", ")));
+    }
+    if let Some(left_out) = data.left_out() {
+        notes.push(format!("{name}: left out, as is the custom with this format: {left_out}"));
+    }
+    if let (skipped @ 1.., errors) = data.skipped() {
+        let first = errors.first().map_or_else(String::new, |e| {
+            format!("; the first: {}:{}:{}: {}", e.file, e.line, e.column, e.what)
+        });
+        notes.push(format!("{name}: rows left out because they cannot be used: {skipped}{first}"));
+    }
+    notes
 }

@@ -18,19 +18,106 @@ struct Conflict {
 }
 
 const CONFLICTS: &[Conflict] = &[
+    Conflict { one: "workload.file", other: "workload.isl", when: given, yields: true, hint: FILE_HINT },
     Conflict {
         one: "workload.file",
-        other: "workload.isl",
-        when: |file, _| file.is_string(),
+        other: "workload.isl_stddev",
+        when: given_and_not_zero,
+        yields: true,
+        hint: FILE_HINT,
+    },
+    Conflict { one: "workload.file", other: "workload.lengths", when: given, yields: true, hint: FILE_HINT },
+    Conflict {
+        one: "workload.file",
+        other: "workload.lengths_file",
+        when: given,
+        yields: true,
+        hint: FILE_HINT,
+    },
+    Conflict { one: "workload.dataset", other: "workload.isl", when: given, yields: true, hint: FILE_HINT },
+    Conflict {
+        one: "workload.dataset",
+        other: "workload.isl_stddev",
+        when: given_and_not_zero,
         yields: true,
         hint: FILE_HINT,
     },
     Conflict {
-        one: "workload.file",
-        other: "workload.isl_stddev",
-        when: |file, deviation| file.is_string() && deviation.as_f64() != Some(0.0),
+        one: "workload.dataset",
+        other: "workload.lengths",
+        when: given,
         yields: true,
         hint: FILE_HINT,
+    },
+    Conflict {
+        one: "workload.dataset",
+        other: "workload.lengths_file",
+        when: given,
+        yields: true,
+        hint: FILE_HINT,
+    },
+    Conflict {
+        one: "workload.lengths",
+        other: "workload.isl",
+        when: given,
+        yields: true,
+        hint: LENGTHS_HINT,
+    },
+    Conflict {
+        one: "workload.lengths",
+        other: "workload.osl",
+        when: given,
+        yields: true,
+        hint: LENGTHS_HINT,
+    },
+    Conflict {
+        one: "workload.lengths",
+        other: "workload.isl_stddev",
+        when: given_and_not_zero,
+        yields: true,
+        hint: LENGTHS_HINT,
+    },
+    Conflict {
+        one: "workload.lengths",
+        other: "workload.osl_stddev",
+        when: given_and_not_zero,
+        yields: true,
+        hint: LENGTHS_HINT,
+    },
+    Conflict {
+        one: "workload.lengths_file",
+        other: "workload.isl",
+        when: given,
+        yields: true,
+        hint: LENGTHS_HINT,
+    },
+    Conflict {
+        one: "workload.lengths_file",
+        other: "workload.osl",
+        when: given,
+        yields: true,
+        hint: LENGTHS_HINT,
+    },
+    Conflict {
+        one: "workload.lengths_file",
+        other: "workload.isl_stddev",
+        when: given_and_not_zero,
+        yields: true,
+        hint: LENGTHS_HINT,
+    },
+    Conflict {
+        one: "workload.lengths_file",
+        other: "workload.osl_stddev",
+        when: given_and_not_zero,
+        yields: true,
+        hint: LENGTHS_HINT,
+    },
+    Conflict {
+        one: "workload.prefix.hit_rate",
+        other: "load.warmup",
+        when: given,
+        yields: false,
+        hint: PRIME_HINT,
     },
     Conflict {
         one: "target.streaming",
@@ -42,6 +129,18 @@ const CONFLICTS: &[Conflict] = &[
     },
 ];
 
+fn given(one: &Value, other: &Value) -> bool {
+    !one.is_null() && !other.is_null()
+}
+
+fn given_and_not_zero(one: &Value, other: &Value) -> bool {
+    given(one, other) && other.as_f64() != Some(0.0)
+}
+
+const LENGTHS_HINT: &str =
+    "--lengths and --lengths-file give both lengths: leave the other length out, or them";
+const PRIME_HINT: &str =
+    "a hit rate has a warm-up of its own, in which every prefix is sent once: leave --warmup out";
 const FILE_HINT: &str =
     "the prompts of a file have the lengths they have: leave out the length, or the file (--input)";
 

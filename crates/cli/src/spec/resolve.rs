@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use tokmark_workload::load::SeriesSpec;
-use tokmark_workload::load::{DEFAULT_CONCURRENCY, DEFAULT_REQUESTS};
 use tokmark_workload::rate::series::read_series;
-use tokmark_workload::{ArrivalKind, Count};
 
 use crate::spec::benchmark_config;
 use crate::spec::keys::{self, Kind};
@@ -195,16 +193,7 @@ fn judge(setting: &Setting) -> Result<(), SpecError> {
 impl Point {
     /// Writes out what the rooms take for granted, so that a spec is complete to its reader.
     fn fill(&mut self) {
-        let load = &mut self.spec.load;
-        if load.rate.is_some() && load.arrival.is_none() {
-            load.arrival = Some(ArrivalKind::default());
-        }
-        if load.rate.is_none() && !load.burst && load.concurrency.is_none() {
-            load.concurrency = Some(DEFAULT_CONCURRENCY);
-        }
-        if load.requests.is_none() && (load.duration.is_none() || load.burst) {
-            load.requests = Some(Count::Exactly(DEFAULT_REQUESTS));
-        }
+        self.spec.load.fill();
     }
 
     /// Notes that the value at `path` was worked out.

@@ -14,6 +14,8 @@ mod real_engine;
 mod router;
 mod sessions;
 mod simulate;
+mod simulate_plan;
 mod snapshots;
 mod target;
 mod tool;
+mod trace;

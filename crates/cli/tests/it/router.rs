@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::target::run_dir;
 use crate::tool::{Said, run_in};
 
-/// Round robin against KV routing over four workers.
+/// Round robin against KV routing over eight workers.
 const ROUTERS: [&str; 4] =
-    ["--target", "rr:router.policy=round_robin,deployment.workers=4", "--target", "kv:router.policy=kv,deployment.workers=4"];
+    ["--target", "rr:router.policy=round_robin,deployment.workers=8", "--target", "kv:router.policy=kv,deployment.workers=8"];
 
 fn made(out: &Path, args: &[&str]) -> (Said, Value) {
     let said = run_in(out, args);
@@ -25,7 +25,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 #[test]
 fn more_sharing_gives_lower_ttft_with_kv_routing() {
     let out = tempfile::tempdir().unwrap();
-    let args = ["simulate", "--preset", "prefix-ratio", "--isl", "4000", "--requests", "160", "--validity", "report"];
+    let args = ["simulate", "--preset", "prefix-ratio", "--validity", "report"];
     let (said, results) = made(out.path(), &[&args[..], &ROUTERS[..]].concat());
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     let of = |target: &str, key: &str| numbers(&results["targets"][target][key]);

@@ -68,7 +68,7 @@ fn ask_once(
     let report = judge(&wanted, get("/health"), get("/v1/models"))?;
     if gate.check_request {
         let kind = EndpointKind::from(target.endpoint);
-        let path = target.path.as_deref().unwrap_or_else(|| kind.path());
+        let path = target.path.as_deref().unwrap_or_else(|| kind.path(false));
         let model = report.model.as_deref().unwrap_or_default();
         let options = tokmark_wire::BodyOptions { streaming: false, ..target.body_options(model) };
         let body = kind.encode(&options, &Body::Text("Hello"), Some(1));

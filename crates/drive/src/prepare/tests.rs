@@ -48,6 +48,7 @@ fn shared() -> Arc<Shared> {
             streaming: true,
             max_tokens_field: "max_tokens",
             hold_osl: true,
+            nvext: tokmark_wire::Nvext::default(),
             extra: serde_json::Map::new(),
         },
         keep_text: false,

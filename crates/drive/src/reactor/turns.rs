@@ -53,7 +53,11 @@ impl Reactor {
             return (None, None);
         }
         let shape = requests.shape(request);
-        let turn = |place: tokmark_workload::Place| SessionTurn { id: place.session, turn: place.turn, of: place.turns };
+        let turn = |place: tokmark_workload::Place| SessionTurn {
+            id: place.session,
+            turn: place.turn,
+            of: place.turns,
+        };
         (shape.session.map(turn), shape.class)
     }
 }

@@ -53,7 +53,10 @@ fn each_request_goes_as_its_class() {
         model: Some("gold-lora".to_owned()),
         adapter: true,
         priority: Some(-1),
-        headers: BTreeMap::from([("X-Tier".to_owned(), "gold".to_owned()), ("user-agent".to_owned(), "g".to_owned())]),
+        headers: BTreeMap::from([
+            ("X-Tier".to_owned(), "gold".to_owned()),
+            ("user-agent".to_owned(), "g".to_owned()),
+        ]),
         extra: object(json!({"top_k": 1, "temperature": 0.5})),
     };
     let rest = ClassSpec { name: "rest".to_owned(), weight: Some(70.0), ..ClassSpec::default() };

@@ -12,9 +12,7 @@ use peer::{Peer, chunked, content, done, head};
 use tokmark_base::{Micros, Secret, Seed};
 use tokmark_drive::{Control, DriveError, Job, Live, RunEnd, Target, TargetSpec};
 use tokmark_record::{Cut, FailureKind, Outcome, Phase, Record, Sample, Sink};
-use tokmark_workload::{
-    Count, Course, Independent, LoadSpec, Pacer, PlannedRequest, Prompt, Requests,
-};
+use tokmark_workload::{Count, Course, Independent, LoadSpec, Pacer, PlannedRequest, Prompt, Requests};
 
 struct Fixed;
 

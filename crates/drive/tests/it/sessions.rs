@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 use tokmark_base::Micros;
 use tokmark_drive::Control;
 use tokmark_record::{Outcome, Phase, Record, SessionTurn};
-use tokmark_workload::{Address, Count, Course, LoadSpec, Numbering, Place, PlannedRequest, Prompt, Requests};
+use tokmark_workload::{
+    Address, Count, Course, LoadSpec, Numbering, Place, PlannedRequest, Prompt, Requests,
+};
 
-use crate::peer::{Peer, Stream, body_of, content, header, stream_of};
 use crate::Run;
+use crate::peer::{Peer, Stream, body_of, content, header, stream_of};
 
 /// Sessions of so many turns: turn `t` of session `s` says "s.t".
 #[derive(Clone, Debug)]
@@ -40,7 +42,11 @@ impl Requests for Talk {
             isl: Some(2),
             prompt,
             history: self.history && turn > 0,
-            session: Some(Place { session: Numbering::Single.index(phase, item, 0), turn, turns: self.turns }),
+            session: Some(Place {
+                session: Numbering::Single.index(phase, item, 0),
+                turn,
+                turns: self.turns,
+            }),
             ..PlannedRequest::default()
         }
     }
@@ -125,9 +131,8 @@ fn each_turn_says_again_what_was_said_and_really_answered() {
     let bodies = echo.bodies();
     let system = r#"{"role":"system","content":"be \"brief\""}"#;
     let user = |turn: u32, item: u64| format!(r#"{{"role":"user","content":"{item}.{turn}"}}"#);
-    let reply = |turn: u32, item: u64| {
-        format!(r#"{{"role":"assistant","content":"\"you said\n{item}.{turn}\""}}"#)
-    };
+    let reply =
+        |turn: u32, item: u64| format!(r#"{{"role":"assistant","content":"\"you said\n{item}.{turn}\""}}"#);
     for item in 0..2 {
         let mut messages = system.to_owned();
         for turn in 0..3 {
@@ -170,7 +175,10 @@ fn a_completion_joins_its_turns_with_nothing_in_between() {
     let peer = Peer::start(move |_, stream, request| {
         let body: Value = serde_json::from_str(body_of(request)).unwrap();
         kept.lock().unwrap().push(body["prompt"].as_str().unwrap().to_owned());
-        let events = [json!({"choices": [{"index": 0, "text": " yes"}]}), json!({"choices": [{"index": 0, "text": " sir"}]})];
+        let events = [
+            json!({"choices": [{"index": 0, "text": " yes"}]}),
+            json!({"choices": [{"index": 0, "text": " sir"}]}),
+        ];
         let events: Vec<String> = events.iter().map(|e| format!("data: {e}\n\n")).collect();
         stream.write_all(&stream_of(&events)).unwrap();
         true
@@ -194,7 +202,8 @@ fn reasoning_and_tool_calls_are_not_said_again() {
             json!({"content": "let me look"}),
             json!({"tool_calls": [{"index": 0, "function": {"name": "look", "arguments": "{}"}}]}),
         ];
-        let event = |delta: &Value| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta}]}));
+        let event =
+            |delta: &Value| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta}]}));
         stream.write_all(&stream_of(&deltas.iter().map(event).collect::<Vec<_>>())).unwrap();
         true
     });
@@ -255,7 +264,9 @@ fn a_failed_turn_ends_a_session_with_history_and_no_other() {
     let (end, records, _) = run(peer.url(), Talk { history: false, ..Talk::default() }, load(2, 4)).go();
     assert_eq!((end.broken_sessions, records.len()), (0, 12));
     assert_eq!(records.iter().filter(|r| !r.outcome.is_success()).count(), 1);
-    let alone = |body: &String| serde_json::from_str::<Value>(body).unwrap()["messages"].as_array().unwrap().len() == 1;
+    let alone = |body: &String| {
+        serde_json::from_str::<Value>(body).unwrap()["messages"].as_array().unwrap().len() == 1
+    };
     assert!(echo.bodies().values().all(alone));
 }
 

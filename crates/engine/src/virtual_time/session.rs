@@ -4,7 +4,7 @@
 //! A session's past is kept between two of its turns and nowhere else: a turn takes it along when it starts and leaves it, longer
 //! by itself and its reply, when it has ended well. So nothing is left of a session that ended, failed or was given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokmark_base::{Content, Segment};
 use tokmark_workload::{Requests, Shape};
@@ -14,6 +14,7 @@ use crate::{RequestId, prompt_segment, reply_segment};
 /// The pasts of the sessions that are between two turns.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
+    /// By the request that says them again.
     past: BTreeMap<u64, Past>,
     /// No turn will come any more.
     over: bool,
@@ -25,7 +26,8 @@ type Past = Option<Content>;
 /// What a turn in flight says, if a later one says it again.
 #[derive(Debug)]
 pub(super) struct Said {
-    session: u64,
+    /// The next turn's request.
+    next: u64,
     prompt: Past,
 }
 
@@ -40,23 +42,24 @@ impl Sessions {
     ) -> Option<Said> {
         let place = shape.session?;
         if shape.history {
-            self.put_in_front(place.session, shape);
+            self.put_in_front(request, shape);
         }
-        let more = place.turn + 1 < place.turns;
         // Turns of a session have indices one behind the other.
-        if !more || !(shape.history || requests.shape(request + 1).history) {
+        let next = request + 1;
+        let more = place.turn + 1 < place.turns;
+        if !more || !(shape.history || requests.shape(next).history) {
             return None;
         }
         let prompt = shape.isl.map(|isl| {
             complete(id, isl, &mut shape.content);
             shape.content.clone()
         });
-        Some(Said { session: place.session, prompt })
+        Some(Said { next, prompt })
     }
 
-    fn put_in_front(&mut self, session: u64, shape: &mut Shape) {
+    fn put_in_front(&mut self, request: u64, shape: &mut Shape) {
         let own = std::mem::take(&mut shape.content);
-        let past = self.past.remove(&session).flatten();
+        let past = self.past.remove(&request).flatten();
         shape.isl = shape.isl.zip(past).map(|(isl, mut past)| {
             let total = u64::from(isl) + past.tokens();
             // What a content says beyond the length is nobody's.
@@ -75,7 +78,15 @@ impl Sessions {
             past.append(Content::of(reply_segment(id), tokens));
             past
         });
-        self.past.insert(said.session, past);
+        self.past.insert(said.next, past);
+    }
+
+    /// Of all sessions only those have turns to come whose next requests these are.
+    pub(super) fn keep_only(&mut self, waiting: impl Iterator<Item = u64>) {
+        if !self.past.is_empty() {
+            let waiting: BTreeSet<u64> = waiting.collect();
+            self.past.retain(|next, _| waiting.contains(next));
+        }
     }
 
     /// No turn will come any more.

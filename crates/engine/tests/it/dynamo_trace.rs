@@ -9,6 +9,7 @@
 //! comes one pass later, live and simulated. So pacer and schedulers are put together here in Dynamo's order, in nanoseconds.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -20,10 +21,13 @@ use tokmark_engine::{Arrival, EngineSpec, Event, Length, Lifecycle, Limits, Out,
 use tokmark_perf::{Deployment, Mode, Polynomial, Role};
 use tokmark_record::sink::Kept;
 use tokmark_record::{Asked, Read, Record, Usage};
+use tokmark_workload::source::With;
 use tokmark_workload::{
-    ArrivalKind, Count, Course, LoadSpec, Next, Numbering, Pacer, Place, PlannedRequest, Requests, Shape,
+    ArrivalKind, Count, Course, Dataset, FileFormat, Inputs, LoadSpec, Next, Numbering, Pacer, Place, Plan,
+    PlannedRequest, Requests, Shape, WorkloadSpec,
 };
 
+use crate::routing::Letters;
 use crate::{dynamo_vllm, golden};
 
 /// A trace, read here by itself: the oracle of whatever else reads one.
@@ -271,10 +275,25 @@ fn trace(name: &str, ticks: i64) -> (Value, Trace) {
     (file, Trace { sessions, ticks })
 }
 
+/// The plan of a golden file's trace: the same rows, read by tokmark.
+fn plan(file: &Value) -> Arc<Plan> {
+    let name = file["job"]["trace"].as_str().unwrap();
+    let spec = serde_json::json!({
+        "file": name, "format": "mooncake", "block_size": file["job"]["trace_block_size"],
+    });
+    let spec: WorkloadSpec = serde_json::from_value(spec).unwrap();
+    let bytes = Box::new(Cursor::new(golden::bytes(name)));
+    let rows = Dataset::read(FileFormat::Mooncake, name, bytes, &spec, With::default()).unwrap();
+    let inputs = Inputs { file: Some(rows), ..Inputs::synthetic(Arc::new(Letters)) };
+    Arc::new(Plan::new(&spec, Seed(1), inputs).unwrap())
+}
+
 fn agrees(name: &str, tolerance: f64) {
     let (file, trace) = trace(name, 1);
     let records = play(&file, &trace, Arc::new(trace.clone()));
     compare(&file, &trace, &records, 1e3, tolerance);
+    let plan = plan(&file);
+    assert!(play(&file, &*plan, plan.clone()) == records, "{name}: read by tokmark it is another trace");
 }
 
 fn agrees_closed(name: &str) {

@@ -7,6 +7,8 @@ use serde_json::Value;
 use tokmark_base::{Content, Micros, Segment};
 use tokmark_engine::{Arrival, Length, RequestId};
 
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/dynamo-1.6.1");
+
 /// A row of a trace: blocks of a hash id each, the last one cut to the prompt's length.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -21,13 +23,18 @@ pub(crate) struct Row {
 
 /// A result, and the rows of the trace it is of.
 pub(crate) fn rows(name: &str) -> (Value, Vec<Row>) {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/dynamo-1.6.1"));
+    let folder = Path::new(FOLDER);
     let text = fs::read_to_string(folder.join(name).with_extension("json")).unwrap();
     let file: Value = serde_json::from_str(&text).unwrap();
     let block = file["job"]["trace_block_size"].as_u64().unwrap() as u32;
     let rows = fs::read_to_string(folder.join(file["job"]["trace"].as_str().unwrap())).unwrap();
     let rows = rows.lines().map(|line| row(line, block)).collect();
     (file, rows)
+}
+
+/// The bytes of a trace.
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
+    fs::read(Path::new(FOLDER).join(name)).unwrap()
 }
 
 /// The same as requests, each with its moment in nanoseconds.

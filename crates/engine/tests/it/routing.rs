@@ -12,7 +12,7 @@ use tokmark_record::sink::Kept;
 use tokmark_workload::{Course, Inputs, LoadSpec, Pacer, Plan, WorkloadSpec};
 
 /// Words of one letter: lengths and shared prefixes do not depend on them.
-struct Letters;
+pub(crate) struct Letters;
 
 impl Lexicon for Letters {
     fn id(&self) -> String {

@@ -37,17 +37,17 @@ pub(super) fn entries(panel: &Panel, palette: &Palette) -> Vec<Entry> {
         .map(|name| {
             let of = || shown().filter(move |mark| mark.name() == name);
             let mut parts: Vec<String> = Vec::new();
-            for what in of().map(|mark| mark.what()).filter(|what| !what.is_empty()) {
+            for what in of().filter_map(Draw::what) {
                 if !parts.iter().any(|part| part == what) {
                     parts.push(what.to_owned());
                 }
             }
-            let samples: Vec<Sample> = of().filter_map(|mark| mark.sample()).collect();
+            let samples: Vec<Sample> = of().filter_map(Draw::sample).collect();
             let known = samples.iter().find(|sample| **sample != Sample::Unknown);
-            parts.extend(known.or(samples.first()).map(|sample| sample.told()));
+            parts.extend(known.or_else(|| samples.first()).map(|sample| sample.told()));
             let text =
                 if parts.is_empty() { name.to_owned() } else { format!("{name} ({})", parts.join(", ")) };
-            let kinds = of().map(|mark| mark.kind()).collect();
+            let kinds = of().map(Draw::kind).collect();
             Entry { name: name.to_owned(), text, place: palette.place(name), kinds }
         })
         .collect()

@@ -13,6 +13,10 @@ use super::{annotation, axes};
 /// Size of labels, headings of axes and notes.
 pub(super) const SMALL: f64 = 11.0;
 
+/// Attributes of the axes.
+const X: [&str; 6] = ["x-scale", "x-title", "x-unit", "x-names", "x-min", "x-max"];
+const Y: [&str; 6] = ["y-scale", "y-title", "y-unit", "y-names", "y-min", "y-max"];
+
 /// A plot put down.
 pub(super) struct Placed {
     pub(super) group: Group,
@@ -110,9 +114,9 @@ fn marks(plot: &Plot, palette: &Palette, frame: &Frame, notes: &mut Vec<String>)
         let title = (!mark.name().is_empty()).then(|| mark.name().to_owned());
         let group = Node::Group(Group { class: "series", data, title, nodes: drawn.nodes });
         if mark.is_area() {
-            areas.push(group)
+            areas.push(group);
         } else {
-            lines.push(group)
+            lines.push(group);
         }
         let name = if mark.name().is_empty() { String::new() } else { format!("{}, ", mark.name()) };
         told.push(format!("{name}{}: {}", mark.kind(), drawn.told.join(", ")));
@@ -130,8 +134,6 @@ fn data(plot: &Plot, frame: &Frame, (top, bottom): (f64, f64)) -> Vec<(&'static 
         ("width", number(frame.x.to - frame.x.from)),
         ("height", number(bottom - top)),
     ];
-    const X: [&str; 6] = ["x-scale", "x-title", "x-unit", "x-names", "x-min", "x-max"];
-    const Y: [&str; 6] = ["y-scale", "y-title", "y-unit", "y-names", "y-min", "y-max"];
     for (axis, laid, keys) in [(&plot.x, &frame.x, X), (&plot.y, &frame.y, Y)] {
         data.push((keys[0], axis.kind().to_owned()));
         data.push((keys[1], axis.title.clone()));

@@ -2,6 +2,8 @@
 //!
 //! A missing pair is a gap; a high of +∞ goes to the upper edge, and a note says so.
 
+use std::fmt::Write as _;
+
 use super::{Draw, Drawn, Frame, Look, Reach, Sample, counted, list, widen};
 use crate::axis::Axis;
 use crate::error::FigureError;
@@ -75,8 +77,8 @@ impl Draw for Band {
         Some(Sample::of([self.n]))
     }
 
-    fn what(&self) -> &str {
-        &self.what
+    fn what(&self) -> Option<&str> {
+        Some(self.what.as_str()).filter(|what| !what.is_empty())
     }
 
     fn draw(&self, frame: &Frame, look: Look) -> Drawn {
@@ -112,7 +114,7 @@ impl Draw for Band {
         let mut told = format!("{}: {}", self.what, counted(self.points.len(), "pair"));
         let missing = self.points.iter().filter(|(_, pair)| pair.is_none()).count();
         if missing > 0 {
-            told += &format!(", {missing} of them missing (gaps)");
+            let _ = write!(told, ", {missing} of them missing (gaps)");
         }
         if drawn.data.iter().any(|(key, _)| *key == "thinned") {
             told += ", thinned out: the widest of each column of pixels";

@@ -2,6 +2,8 @@
 //!
 //! A bar that is missing leaves its place free; one that is +∞ goes to the upper edge, with a triangle and a note.
 
+use std::fmt::Write as _;
+
 use super::series::endless;
 use super::{Draw, Drawn, Frame, Look, Reach, Sample, list, widen};
 use crate::axis::{Axis, Scale};
@@ -25,7 +27,7 @@ pub struct Bar {
 pub struct Bars {
     name: String,
     what: String,
-    bars: Vec<Option<Bar>>,
+    all: Vec<Option<Bar>>,
 }
 
 impl Bars {
@@ -35,12 +37,12 @@ impl Bars {
         what: impl Into<String>,
         bars: impl IntoIterator<Item = Option<Bar>>,
     ) -> Self {
-        Self { name: name.into(), what: what.into(), bars: bars.into_iter().collect() }
+        Self { name: name.into(), what: what.into(), all: bars.into_iter().collect() }
     }
 
     /// Whether they are statistics, which have an n.
     fn is_statistic(&self) -> bool {
-        !self.what.is_empty() || self.bars.iter().flatten().any(|bar| bar.spread.is_some() || bar.n.is_some())
+        !self.what.is_empty() || self.all.iter().flatten().any(|bar| bar.spread.is_some() || bar.n.is_some())
     }
 }
 
@@ -59,11 +61,11 @@ fn told(name: &str, what: &str, bar: Bar) -> String {
     let mut told = format!("{name}: {value}");
     if let Some((low, high)) = bar.spread {
         let high = if high.is_finite() { alone(high) } else { "∞".to_owned() };
-        told += &format!(" ({} to {high})", alone(low));
+        let _ = write!(told, " ({} to {high})", alone(low));
     }
     for part in [what.to_owned(), bar.n.map(|n| format!("n = {n}")).unwrap_or_default()] {
         if !part.is_empty() {
-            told += &format!(", {part}");
+            let _ = write!(told, ", {part}");
         }
     }
     told
@@ -84,8 +86,8 @@ impl Draw for Bars {
             None => {
                 return refuse("bars need names below them".to_owned(), "make the x axis with Axis::names");
             }
-            Some(names) if names != self.bars.len() => {
-                let what = format!("{} bars for {names} names", self.bars.len());
+            Some(names) if names != self.all.len() => {
+                let what = format!("{} bars for {names} names", self.all.len());
                 return refuse(what, "give one bar a name; None where there is none");
             }
             Some(_) => {}
@@ -94,7 +96,7 @@ impl Draw for Bars {
             let hint = "use a linear y axis, or points in place of bars";
             return refuse("a bar has no length on an axis without zero".to_owned(), hint);
         }
-        for (i, bar) in self.bars.iter().enumerate() {
+        for (i, bar) in self.all.iter().enumerate() {
             let Some(bar) = bar else { continue };
             let (low, high) = bar.spread.unwrap_or((bar.value, bar.value));
             for value in [bar.value, low, high].into_iter().filter(|v| *v != f64::INFINITY) {
@@ -109,7 +111,7 @@ impl Draw for Bars {
     }
 
     fn reach(&self) -> Reach {
-        let ends = self.bars.iter().flatten().flat_map(|bar| {
+        let ends = self.all.iter().flatten().flat_map(|bar| {
             let (low, high) = bar.spread.unwrap_or((bar.value, bar.value));
             [bar.value, low, high]
         });
@@ -117,7 +119,7 @@ impl Draw for Bars {
     }
 
     fn is_endless(&self) -> bool {
-        self.bars.iter().flatten().any(|bar| bar.value == f64::INFINITY)
+        self.all.iter().flatten().any(|bar| bar.value == f64::INFINITY)
     }
 
     fn wants_zero(&self) -> bool {
@@ -129,11 +131,11 @@ impl Draw for Bars {
     }
 
     fn sample(&self) -> Option<Sample> {
-        self.is_statistic().then(|| Sample::of(self.bars.iter().flatten().map(|bar| bar.n)))
+        self.is_statistic().then(|| Sample::of(self.all.iter().flatten().map(|bar| bar.n)))
     }
 
-    fn what(&self) -> &str {
-        &self.what
+    fn what(&self) -> Option<&str> {
+        Some(self.what.as_str()).filter(|what| !what.is_empty())
     }
 
     fn draw(&self, frame: &Frame, look: Look) -> Drawn {
@@ -141,7 +143,7 @@ impl Draw for Bars {
         let step = frame.x.place(1.0) - frame.x.place(0.0);
         let width = (step * 0.8 / look.slots.max(1) as f64).min(60.0);
         let mut xs = Vec::new();
-        for (i, bar) in self.bars.iter().enumerate() {
+        for (i, bar) in self.all.iter().enumerate() {
             let Some(bar) = *bar else { continue };
             let shift = (look.slot as f64 + 0.5 - look.slots as f64 / 2.0) * width;
             let middle = frame.x.place(i as f64) + shift;
@@ -164,10 +166,10 @@ impl Draw for Bars {
             drawn.nodes.push(Node::Group(Group { class: "bar", data, title, nodes }));
         }
         endless(&xs, frame, look, &mut drawn);
-        let missing = self.bars.iter().filter(|bar| bar.is_none()).count();
-        let values = self.bars.iter().map(|bar| bar.map(|bar| bar.value));
+        let missing = self.all.iter().filter(|bar| bar.is_none()).count();
+        let values = self.all.iter().map(|bar| bar.map(|bar| bar.value));
         let said: Vec<String> = self
-            .bars
+            .all
             .iter()
             .map(|bar| {
                 bar.map_or("missing".to_owned(), |bar| told("", "", bar).trim_start_matches(": ").to_owned())
@@ -178,8 +180,8 @@ impl Draw for Bars {
             drawn.data.push(("missing", missing.to_string()));
         }
         drawn.data.push(("y", list(values)));
-        drawn.data.push(("low", list(self.bars.iter().map(|bar| Some((*bar)?.spread?.0)))));
-        drawn.data.push(("high", list(self.bars.iter().map(|bar| Some((*bar)?.spread?.1)))));
+        drawn.data.push(("low", list(self.all.iter().map(|bar| Some((*bar)?.spread?.0)))));
+        drawn.data.push(("high", list(self.all.iter().map(|bar| Some((*bar)?.spread?.1)))));
         drawn
     }
 }

@@ -116,7 +116,7 @@ impl Draw for Histogram {
             let mut steps = Vec::new();
             push_line(&mut steps, outline);
             steps.push(Step::Close);
-            let stroke = Some(Stroke { width: 1.0, ..look.stroke() });
+            let stroke = Some(Stroke { width: 1.0, dash: &[], ..look.stroke() });
             drawn.nodes.push(Node::Path(Path {
                 steps,
                 fill: Some(Fill { ink: look.ink(), opacity: 0.35 }),

@@ -90,8 +90,8 @@ pub(crate) trait Draw {
         None
     }
     /// What it shows of its series, for the legend: `p25–p75`.
-    fn what(&self) -> &str {
-        ""
+    fn what(&self) -> Option<&str> {
+        None
     }
     /// Values and unit of its colours, if colours are values.
     fn colours(&self) -> Option<(f64, f64, &str)> {
@@ -228,11 +228,12 @@ pub(crate) struct Drawn {
 /// Numbers as a script reads them: separated by spaces, a gap is `-`, infinity `inf`.
 pub(crate) fn list(values: impl IntoIterator<Item = Option<f64>>) -> String {
     let told: Vec<String> =
-        values.into_iter().map(|v| v.map_or("-".to_owned(), |v| format!("{v}"))).collect();
+        values.into_iter().map(|v| v.map_or_else(|| "-".to_owned(), |v| format!("{v}"))).collect();
     told.join(" ")
 }
 
 /// Widens what was seen by a value.
+#[expect(clippy::unnecessary_wraps, reason = "a step of a fold that begins with nothing")]
 pub(crate) fn widen(seen: Option<(f64, f64)>, v: f64) -> Option<(f64, f64)> {
     Some(seen.map_or((v, v), |(low, high)| (low.min(v), high.max(v))))
 }

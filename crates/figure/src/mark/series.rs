@@ -3,6 +3,8 @@
 //! A value that is missing (`None`) is a gap. One that is +∞ (a latency of attempts of which too many failed) is a gap too, with a
 //! triangle at the upper edge and a note that says what it is.
 
+use std::fmt::Write as _;
+
 use super::{Draw, Drawn, Frame, Look, Reach, Sample, counted, list, widen};
 use crate::axis::Axis;
 use crate::error::FigureError;
@@ -135,16 +137,16 @@ impl Series {
         let missing = self.points.iter().filter(|(_, y)| y.is_none()).count();
         let mut told = counted(self.points.len(), "value");
         if missing > 0 {
-            told += &format!(", {missing} of them missing (gaps)");
+            let _ = write!(told, ", {missing} of them missing (gaps)");
             drawn.data.push(("missing", missing.to_string()));
         }
         if after < before {
-            told += &format!(", thinned out: {how}");
+            let _ = write!(told, ", thinned out: {how}");
             drawn.data.push(("thinned", "true".to_owned()));
         }
         let seen = self.points.iter().filter_map(|(_, y)| *y).filter(|y| y.is_finite());
         if let Some((low, high)) = seen.fold(None, widen).filter(|_| self.style != Style::Ticks) {
-            told += &format!(", from {} to {}", crate::ticks::alone(low), crate::ticks::alone(high));
+            let _ = write!(told, ", from {} to {}", crate::ticks::alone(low), crate::ticks::alone(high));
         }
         drawn.told.push(told);
     }
@@ -217,8 +219,8 @@ impl Draw for Series {
         Some(Sample::of(shown.map(|(_, n)| Some(*n))))
     }
 
-    fn what(&self) -> &str {
-        &self.what
+    fn what(&self) -> Option<&str> {
+        Some(self.what.as_str()).filter(|what| !what.is_empty())
     }
 
     fn draw(&self, frame: &Frame, look: Look) -> Drawn {

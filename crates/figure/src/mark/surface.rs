@@ -1,5 +1,7 @@
 //! A surface: a value for each cell of a grid, as a colour. A cell without a value stays empty.
 
+use std::fmt::Write as _;
+
 use std::collections::BTreeMap;
 
 use super::{Draw, Drawn, Frame, Look, Reach, list, widen};
@@ -139,11 +141,11 @@ impl Draw for Surface {
         let missing = self.values.iter().filter(|v| v.is_none()).count();
         let mut told = super::counted(self.values.len(), "cell");
         if missing > 0 {
-            told += &format!(", {missing} of them missing (empty)");
+            let _ = write!(told, ", {missing} of them missing (empty)");
             drawn.data.push(("missing", missing.to_string()));
         }
         if let Some((low, high)) = self.values.iter().flatten().copied().fold(None, widen) {
-            told += &format!(", from {} to {} {}", ticks::alone(low), ticks::alone(high), self.unit);
+            let _ = write!(told, ", from {} to {} {}", ticks::alone(low), ticks::alone(high), self.unit);
         }
         drawn.told.push(told.trim_end().to_owned());
         if self.values.len() <= 1024 {

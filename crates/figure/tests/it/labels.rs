@@ -91,7 +91,9 @@ fn one_series_has_one_colour_and_says_its_n() {
             of_class(&document, "series").into_iter().filter(|g| g.attribute("data-name") == Some(name));
         let mut colours: Vec<&str> = groups
             .flat_map(|g| g.descendants())
-            .filter_map(|n| n.attribute("stroke").or(n.attribute("fill").filter(|fill| *fill != "none")))
+            .filter_map(|n| {
+                n.attribute("stroke").or_else(|| n.attribute("fill").filter(|fill| *fill != "none"))
+            })
             .collect();
         assert_eq!(colours.len(), 6, "two panels of a line, its markers and a band");
         colours.dedup();

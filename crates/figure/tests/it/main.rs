@@ -1,4 +1,5 @@
 //! Pictures as they come out.
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod golden;
 mod labels;

@@ -51,8 +51,8 @@ pub(crate) fn line() -> Figure {
         .panel(plot)
 }
 
-fn quartiles(p50: f64, n: u64) -> Option<Quartiles> {
-    Some(Quartiles { p25: p50 * 0.8, p50, p75: p50 * 1.3, n })
+fn quartiles(p50: f64, n: u64) -> Quartiles {
+    Quartiles { p25: p50 * 0.8, p50, p75: p50 * 1.3, n }
 }
 
 pub(crate) fn ratios() -> Figure {
@@ -62,8 +62,8 @@ pub(crate) fn ratios() -> Figure {
             .iter()
             .enumerate()
             .map(|(i, ratio)| {
-                let ttft = (i != missing).then(|| quartiles(900.0 - slope * ratio, 200)).flatten();
-                (*ratio, ttft, quartiles(12.0 - ratio, 200))
+                let ttft = (i != missing).then(|| quartiles(900.0 - slope * ratio, 200));
+                (*ratio, ttft, Some(quartiles(12.0 - ratio, 200)))
             })
             .collect(),
     };
@@ -77,7 +77,7 @@ pub(crate) fn tiers() -> Figure {
     let tiers = ["low (0)", "medium (1)", "high (2)"].map(str::to_owned);
     let run = |name: &str, by: [f64; 3]| TierRun {
         name: name.to_owned(),
-        tiers: by.iter().zip([500, 300, 200]).map(|(p50, n)| quartiles(*p50, n)).collect(),
+        tiers: by.iter().zip([500, 300, 200]).map(|(p50, n)| Some(quartiles(*p50, n))).collect(),
     };
     let mut tagged = run("priority tagged", [1400.0, 800.0, 310.0]);
     tagged.tiers[1] = None;

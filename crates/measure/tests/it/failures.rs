@@ -71,7 +71,8 @@ fn what_the_plan_cancels_is_nobodys_failure() {
         gone.ended_us = Some(Micros(800 * MS));
         records.push(gone);
     }
-    let header = RunHeader { spec: json!({"workload": {"cancel": {"after": "500ms"}}}), ..RunHeader::default() };
+    let header =
+        RunHeader { spec: json!({"workload": {"cancel": {"after": "500ms"}}}), ..RunHeader::default() };
     let a = run_with(&records, &[], &facts(), &header);
     let (s, plain) = (&a.summary, run(&two_streams(), &facts()).summary);
     let c = s.counts;

@@ -35,7 +35,7 @@ pub(crate) struct Ledger {
 #[derive(Clone, Debug)]
 pub(crate) struct Books {
     pub(crate) families: Vec<Family>,
-    tallies: [Tally; 4],
+    tallies: [Tally; 6],
     /// Refused because a queue was full.
     pub(crate) queue_full: u64,
     /// Failed or refused, by the status of the answer; injected and engine errors alike.
@@ -99,7 +99,7 @@ impl Ledger {
     pub(crate) fn new(server: Server, max_model_len: Option<u32>) -> Self {
         let books = Books {
             families: Family::all(server, max_model_len),
-            tallies: [Tally::default(); 4],
+            tallies: [Tally::default(); 6],
             queue_full: 0,
             errors: BTreeMap::new(),
             in_flight: 0,
@@ -172,6 +172,7 @@ impl Ledger {
         let endpoint = match visit.endpoint {
             EndpointKind::Chat => 0,
             EndpointKind::Completions => 2,
+            EndpointKind::Sglang | EndpointKind::Tgi => 4,
         };
         &mut self.books.tallies[endpoint + usize::from(visit.streaming)]
     }
@@ -242,7 +243,7 @@ impl Ledger {
 impl Books {
     /// Counts by endpoint and by whether they are streams.
     pub(crate) fn tallies(&self) -> impl Iterator<Item = (EndpointKind, bool, &Tally)> {
-        let of = |at: usize| if at < 2 { EndpointKind::Chat } else { EndpointKind::Completions };
+        let of = |at: usize| [EndpointKind::Chat, EndpointKind::Completions, EndpointKind::Sglang][at / 2];
         self.tallies.iter().enumerate().map(move |(at, tally)| (of(at), at % 2 == 1, tally))
     }
 }

@@ -254,6 +254,7 @@ fn by_kind(books: &Books, of: Count, more: &[(&'static str, &str)]) -> Vec<Sampl
             let endpoint = match endpoint {
                 EndpointKind::Chat => "chat_completions",
                 EndpointKind::Completions => "completions",
+                EndpointKind::Sglang | EndpointKind::Tgi => "generate",
             };
             let request_type = if streaming { "stream" } else { "unary" };
             let mut labels =

@@ -8,6 +8,7 @@ use tokmark_measure::{MeasureSpec, RunFacts, Summary, analyse};
 use tokmark_record::header::Target;
 use tokmark_record::{
     Asked, Count, CountSource, Failure, FailureKind, Outcome, Read, Reads, Record, RunHeader, Sample,
+    SessionTurn, Usage,
 };
 
 const MS: i64 = 1_000;
@@ -114,6 +115,16 @@ pub(crate) fn failing() -> Summary {
     summary(&records, &[], &header(), &facts)
 }
 
+/// Two streams of ten; the clients of three more went away as planned.
+pub(crate) fn cancelled() -> Summary {
+    let mut records = streams(2, 10);
+    records.extend((0..3).map(|i| Record {
+        outcome: Outcome::Cut { by: tokmark_record::Cut::Plan },
+        ..success(100 + i, 400 * MS)
+    }));
+    summary(&records, &[], &header(), &closed(2))
+}
+
 /// Every second attempt of four stalls: 50 ms of silence, then five events in one read.
 pub(crate) fn stalled() -> Summary {
     let mut records = streams(2, 10);
@@ -160,6 +171,27 @@ pub(crate) fn open() -> Summary {
         ..RunFacts::default()
     };
     summary(&records, &[], &header(), &facts)
+}
+
+/// Two classes of sessions of five turns, the prompts of later ones longer and mostly in the cache; what is free fails at times.
+pub(crate) fn grouped() -> Summary {
+    let header = RunHeader { classes: vec!["paid".into(), "free | slow".into()], ..header() };
+    let record = |i: u64| {
+        let (session, turn) = (i / 5, (i % 5) as u32);
+        let plain = success(i, i as i64 * 100 * MS);
+        let prompt = 50 + 60 * turn;
+        let failed = Outcome::Failed(Failure { kind: FailureKind::Timeout, message: String::new() });
+        Record {
+            session: Some(SessionTurn { id: session, turn, of: 5 }),
+            class: Some((session % 2) as u16),
+            asked: Asked { isl: Some(prompt), osl: Some(11) },
+            input: Some(count(prompt)),
+            usage: Some(Usage { prompt: Some(prompt), cached: Some(60 * turn), ..Usage::default() }),
+            outcome: if i % 50 == 9 { failed } else { Outcome::Success },
+            ..plain
+        }
+    };
+    summary(&(0..400).map(record).collect::<Vec<_>>(), &[], &header, &closed(2))
 }
 
 /// [`failing`] and [`stalled`] at their widest: slow, long-winded, every percentile and maximum a wide range.

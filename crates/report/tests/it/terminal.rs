@@ -34,6 +34,11 @@ fn an_open_loop() {
 }
 
 #[test]
+fn classes_and_turns() {
+    insta::assert_snapshot!(plain(&build::grouped()));
+}
+
+#[test]
 fn an_invalid_run_prints_no_headline() {
     insta::assert_snapshot!(plain(&build::lossy()));
     let shown = Style { show_invalid: true, ..Style::default() };

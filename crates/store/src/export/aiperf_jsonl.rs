@@ -101,13 +101,16 @@ impl<'a> Metadata<'a> {
             Phase::Cooldown => ("cooldown", warmups + 1),
         };
         let request_id = RequestId { run: &header.run_id, request: record.request };
+        // A request that stands for itself is a session of one turn.
+        let conversation = record.session.map_or(record.request, |place| place.id);
+        let correlation_id = RequestId { run: &header.run_id, request: conversation };
         let was_cancelled = matches!(record.outcome, Outcome::Cut { .. });
         Self {
             session_num: record.request,
             request_id,
-            correlation_id: request_id,
-            conversation_id: format!("session_{:06}", record.request),
-            turn_index: 0,
+            correlation_id,
+            conversation_id: format!("session_{conversation:06}"),
+            turn_index: record.session.map_or(0, |place| place.turn),
             credit_issued_ns: stamp(record.intended_us.or(record.released_us)),
             request_start_ns: stamp(record.sent_us),
             request_ack_ns: stamp(record.headers_us.filter(|_| record.outcome.is_success())),
@@ -123,7 +126,7 @@ impl<'a> Metadata<'a> {
             cancellation_time_ns: stamp(record.ended_us.filter(|_| was_cancelled)),
             context_overflow_skip: false,
             agent_depth: 0,
-            root_correlation_id: request_id,
+            root_correlation_id: correlation_id,
         }
     }
 }

@@ -110,8 +110,37 @@ pub(super) fn decode(kind: EndpointKind, body: &[u8]) -> Result<Request, Request
             let said = fields.get("prompt").ok_or(RequestError::NoPrompt("prompt"))?;
             prompt(said, &mut request)?;
         }
+        EndpointKind::Sglang => {
+            native(&fields, "text", ("sampling_params", "sampling_params."), &mut request)?
+        }
+        EndpointKind::Tgi => native(&fields, "inputs", ("parameters", "parameters."), &mut request)?,
     }
     Ok(request)
+}
+
+/// An engine's own API: a prompt, and an object with what limits the output. Counts always go with its replies.
+fn native(
+    fields: &Fields<'_>,
+    key: &'static str,
+    (limits, path): (&str, &'static str),
+    request: &mut Request,
+) -> Result<(), RequestError> {
+    let said = fields.get(key).ok_or(RequestError::NoPrompt(key))?;
+    let Value::String(text) = said else {
+        return Err(wrong(key, said, "a string"));
+    };
+    if text.is_empty() {
+        return Err(RequestError::EmptyPrompt(key));
+    }
+    request.texts.push(text.clone());
+    let limits = fields.object(limits, path)?;
+    request.max_tokens = limits.count("max_new_tokens")?;
+    request.min_tokens = limits.count("min_new_tokens")?;
+    request.ignore_eos = limits.flag("ignore_eos")?;
+    no_stop(&limits)?;
+    request.include_usage = true;
+    request.continuous_usage = true;
+    Ok(())
 }
 
 /// The keys of one object, or of one that is not there.

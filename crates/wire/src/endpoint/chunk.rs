@@ -11,9 +11,10 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::Value;
-use tokmark_record::Usage;
+use tokmark_record::{ServerSaid, Usage};
 
 use super::counts::Counts;
+use super::said;
 use crate::message;
 
 /// What one event, or one whole body, said.
@@ -29,6 +30,10 @@ pub(crate) struct Chunk<'a> {
     pub(crate) finish_reason: Option<String>,
     /// The server's counts, if there is a usage object.
     pub(crate) usage: Option<Usage>,
+    /// What else the server says of its work.
+    pub(crate) server: Option<ServerSaid>,
+    /// `output` is the whole reply so far, not what is new.
+    pub(crate) whole: bool,
     /// The message of an error object.
     pub(crate) error: Option<String>,
 }
@@ -180,6 +185,9 @@ impl<'de, S: ChoiceShape> Visitor<'de> for Envelope<S> {
                 "choices" => map.next_value_seed(Choices::<S>(&mut chunk, PhantomData))?,
                 "usage" => chunk.usage = map.next_value::<Counts>()?.0.or(chunk.usage),
                 "error" => chunk.error = message::of_error(&map.next_value::<Value>()?),
+                "metrics" => chunk.server = said::vllm(&map.next_value()?).or(chunk.server),
+                "timings" => chunk.server = said::llama(&map.next_value()?).or(chunk.server),
+                "nvext" => chunk.server = said::dynamo(&map.next_value()?).or(chunk.server),
                 "object" => object = map.next_value()?,
                 "message" => text = map.next_value()?,
                 _ => {

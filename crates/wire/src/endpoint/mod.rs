@@ -6,7 +6,10 @@ mod chunk;
 mod completions;
 mod counts;
 mod request;
+pub(crate) mod said;
+mod sglang;
 mod template;
+mod tgi;
 mod write;
 
 pub use asked::{Request, RequestError};
@@ -25,6 +28,10 @@ pub enum EndpointKind {
     Chat,
     /// `/v1/completions`
     Completions,
+    /// SGLang's own `/generate`.
+    Sglang,
+    /// Text Generation Inference's `/generate` and `/generate_stream`.
+    Tgi,
 }
 
 /// What a request says, before it is bytes.
@@ -87,6 +94,15 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// Dynamo's extension of the OpenAI API, what of it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nvext {
+    /// `nvext.agent_hints`: the output length, and the priority, for the router.
+    pub hints: bool,
+    /// `nvext.extra_fields: ["timing"]`: the frontend's own times, at the end of the reply.
+    pub timing: bool,
+}
+
 /// What every request of a run has in common.
 #[derive(Clone, Debug)]
 pub struct BodyOptions {
@@ -98,6 +114,8 @@ pub struct BodyOptions {
     pub max_tokens_field: &'static str,
     /// Send `ignore_eos: true` and `min_tokens` with every output length.
     pub hold_osl: bool,
+    /// What Dynamo's frontend is told and asked.
+    pub nvext: Nvext,
     /// Further top-level keys (`--extra`), merged last: a key of ours that stands here too is replaced as a whole.
     pub extra: Map<String, Value>,
 }
@@ -118,6 +136,8 @@ impl EndpointKind {
         let key = match self {
             Self::Chat => "messages",
             Self::Completions => "prompt",
+            Self::Sglang => "text",
+            Self::Tgi => "inputs",
         };
         payload.get(key).is_some_and(|said| !said.is_null())
     }
@@ -128,11 +148,19 @@ impl EndpointKind {
     }
 
     /// The path appended to a base URL (see [`crate::Url::endpoint`]).
-    pub fn path(self) -> &'static str {
+    pub fn path(self, streaming: bool) -> &'static str {
         match self {
             Self::Chat => "/v1/chat/completions",
             Self::Completions => "/v1/completions",
+            Self::Sglang => "/generate",
+            Self::Tgi if streaming => "/generate_stream",
+            Self::Tgi => "/generate",
         }
+    }
+
+    /// Whether the API can make a reply have exactly the length asked for.
+    pub fn takes_a_length_exactly(self) -> bool {
+        self != Self::Tgi
     }
 
     /// The headers every request with a JSON body needs. `identity`, because a compressed stream arrives in the
@@ -147,6 +175,8 @@ impl EndpointKind {
         match self {
             Self::Chat => chunk::decode::<chat::Choice>(data),
             Self::Completions => chunk::decode::<completions::Choice>(data),
+            Self::Sglang => sglang::decode(data),
+            Self::Tgi => tgi::decode(data),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
-use super::{Ask, Body, BodyOptions, EndpointKind};
+use super::{Ask, Body, BodyOptions, EndpointKind, Nvext, sglang, tgi};
 
 /// The JSON body of one request.
 pub(super) fn encode(kind: EndpointKind, options: &BodyOptions, ask: &Ask<'_>) -> Vec<u8> {
@@ -30,12 +30,15 @@ struct Outgoing<'a> {
 
 impl Serialize for Outgoing<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { options, ask, extra, .. } = *self;
+        let Self { kind, options, ask, extra } = *self;
         let mut map = Keys { map: serializer.serialize_map(None)?, extra };
+        if let EndpointKind::Sglang | EndpointKind::Tgi = kind {
+            return native(kind, options, ask, map);
+        }
         map.put("model", ask.own.model.unwrap_or(&options.model))?;
         match self.kind {
             EndpointKind::Chat => map.put("messages", &messages(ask))?,
-            EndpointKind::Completions => map.put("prompt", &prompt(ask))?,
+            _ => map.put("prompt", &prompt(ask))?,
         }
         if let Some(osl) = ask.osl {
             map.put(options.max_tokens_field, &osl)?;
@@ -51,11 +54,60 @@ impl Serialize for Outgoing<'_> {
         if let Some(priority) = ask.own.priority {
             map.put("priority", &priority)?;
         }
+        if let Some(nvext) = nvext(options.nvext, ask) {
+            map.put("nvext", &nvext)?;
+        }
         for (key, value) in extra {
             map.map.serialize_entry(key, value)?;
         }
         map.map.end()
     }
+}
+
+/// `nvext`, if anything of it is wanted (Dynamo 1.6.1).
+fn nvext(wanted: Nvext, ask: &Ask<'_>) -> Option<Value> {
+    let mut hints = Map::new();
+    if wanted.hints {
+        hints.extend(ask.osl.map(|osl| ("osl".to_owned(), osl.into())));
+        hints.extend(ask.own.priority.map(|priority| ("priority".to_owned(), priority.into())));
+    }
+    let mut nvext = Map::new();
+    if !hints.is_empty() {
+        nvext.insert("agent_hints".to_owned(), hints.into());
+    }
+    if wanted.timing {
+        nvext.insert("extra_fields".to_owned(), serde_json::json!(["timing"]));
+    }
+    (!nvext.is_empty()).then(|| nvext.into())
+}
+
+/// The body of an engine's own API: a prompt, and an object with what limits the output, into which `extra` may put more.
+fn native<M: SerializeMap>(
+    kind: EndpointKind,
+    options: &BodyOptions,
+    ask: &Ask<'_>,
+    mut keys: Keys<'_, M>,
+) -> Result<M::Ok, M::Error> {
+    let (said, name, mut limits) = match kind {
+        EndpointKind::Tgi => ("inputs", "parameters", tgi::parameters(ask.osl)),
+        _ => ("text", "sampling_params", sglang::sampling(ask.osl, options.hold_osl)),
+    };
+    keys.put(said, &prompt(ask))?;
+    if let Some(Value::Object(more)) = keys.extra.get(name) {
+        limits.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    keys.map.serialize_entry(name, &limits)?;
+    // Of TGI the path says whether there is a stream, and it knows no priority.
+    if kind == EndpointKind::Sglang {
+        keys.put("stream", &options.streaming)?;
+        if let Some(priority) = ask.own.priority {
+            keys.put("priority", &priority)?;
+        }
+    }
+    for (key, value) in keys.extra.iter().filter(|(key, _)| *key != name) {
+        keys.map.serialize_entry(key, value)?;
+    }
+    keys.map.end()
 }
 
 /// Leaves out a key of ours that stands in `extra` too.
@@ -139,7 +191,9 @@ fn append<'a>(body: Body<'a>, told: &mut Option<&'a str>, prompt: &mut String) {
             prompt.push_str(text);
         }
         Body::Messages(ready) => prompt.push_str(&joined(ready)),
-        Body::Payload(payload) => prompt.push_str(payload.get("prompt").and_then(Value::as_str).unwrap_or_default()),
+        Body::Payload(payload) => {
+            prompt.push_str(payload.get("prompt").and_then(Value::as_str).unwrap_or_default());
+        }
     }
 }
 

@@ -28,6 +28,8 @@ impl Template {
         let plain = chunk.finish_reason.is_none()
             && chunk.usage.is_none()
             && chunk.error.is_none()
+            && chunk.server.is_none()
+            && !chunk.whole
             && chunk.calls.is_empty();
         let (text, reasoning) = match (&chunk.output.0, &chunk.reasoning.0) {
             (Cow::Borrowed(text), other) if other.is_empty() => (text, false),

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 use tokmark_record::Usage;
 
-use super::EndpointKind;
+use super::{EndpointKind, sglang, tgi};
 
 /// The event that ends a stream.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -18,6 +18,13 @@ pub struct ReplyWriter {
     event: String,
     /// The same of a whole body.
     body: String,
+    id: String,
+    /// What was said so far, for an API that says it again.
+    said: String,
+    /// Tokens said so far, where counts went with the words.
+    tokens: u32,
+    /// Why it stopped: told with the counts by an API that has both in one event.
+    reason: Option<String>,
 }
 
 impl ReplyWriter {
@@ -29,9 +36,17 @@ impl ReplyWriter {
         };
         let (event, body) = match kind {
             EndpointKind::Chat => ("chat.completion.chunk", "chat.completion"),
-            EndpointKind::Completions => ("text_completion", "text_completion"),
+            _ => ("text_completion", "text_completion"),
         };
-        Self { kind, event: head(event), body: head(body) }
+        Self {
+            kind,
+            event: head(event),
+            body: head(body),
+            id: id.to_owned(),
+            said: String::new(),
+            tokens: 0,
+            reason: None,
+        }
     }
 
     /// The first event of a chat stream, which has a role and no words. Nothing under completions.
@@ -44,10 +59,21 @@ impl ReplyWriter {
     /// Some words; with `usage` if the client asked for it on every chunk.
     ///
     /// Written piece by piece into `out`: a simulated server does this for every token of every stream.
-    pub fn content(&self, text: &str, usage: Option<&Usage>, out: &mut Vec<u8>) {
+    pub fn content(&mut self, text: &str, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        if self.is_native() {
+            self.said.push_str(text);
+            let before = self.tokens;
+            self.tokens = usage.and_then(|usage| usage.completion).unwrap_or(before + 1);
+            let unknown = Usage::default();
+            let event = match self.kind {
+                EndpointKind::Tgi => tgi::event(self.tokens, text, None),
+                _ => sglang::encode(&self.id, &self.said, self.tokens, usage.unwrap_or(&unknown), None),
+            };
+            return line(out, format_args!("{event}"));
+        }
         let (before, after) = match self.kind {
             EndpointKind::Chat => (r#""delta":{"content":"#, "}"),
-            EndpointKind::Completions => (r#""text":"#, ""),
+            _ => (r#""text":"#, ""),
         };
         for piece in ["data: {", &self.event, r#","choices":[{"index":0,"#, before] {
             out.extend_from_slice(piece.as_bytes());
@@ -62,48 +88,81 @@ impl ReplyWriter {
     }
 
     /// Some words of reasoning; under completions, which know none, plain words.
-    pub fn reasoning(&self, text: &str, usage: Option<&Usage>, out: &mut Vec<u8>) {
+    pub fn reasoning(&mut self, text: &str, usage: Option<&Usage>, out: &mut Vec<u8>) {
         match self.kind {
             EndpointKind::Chat => {
                 let delta = format!(r#""delta":{{"reasoning_content":{}}}"#, Value::from(text));
                 self.one(out, &delta, None, usage);
             }
-            EndpointKind::Completions => self.content(text, usage, out),
+            _ => self.content(text, usage, out),
         }
     }
 
     /// The event that says why the server stopped (`stop`, `length`).
-    pub fn finish(&self, reason: &str, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, reason: &str, out: &mut Vec<u8>) {
+        if self.is_native() {
+            self.reason = Some(reason.to_owned());
+            return;
+        }
         let said = match self.kind {
             EndpointKind::Chat => r#""delta":{}"#,
-            EndpointKind::Completions => r#""text":"""#,
+            _ => r#""text":"""#,
         };
         self.one(out, said, Some(reason), None);
     }
 
     /// The event that carries the counts and no choice (`stream_options.include_usage`).
     pub fn usage(&self, usage: &Usage, out: &mut Vec<u8>) {
+        if self.is_native() {
+            let reason = self.reason.as_deref().unwrap_or("stop");
+            let tokens = usage.completion.unwrap_or(self.tokens);
+            let event = match self.kind {
+                EndpointKind::Tgi => tgi::event(tokens, "", Some((&self.said, reason, usage))),
+                _ => sglang::encode(&self.id, &self.said, tokens, usage, Some(reason)),
+            };
+            return line(out, format_args!("{event}"));
+        }
         let usage = usage_value(usage);
         line(out, format_args!(r#"{{{},"choices":[],"usage":{usage}}}"#, self.event));
     }
 
     /// An error object inside the stream.
     pub fn error(&self, message: &str, out: &mut Vec<u8>) {
-        let error = json!({"error": {"message": message, "type": "internal_error", "code": 500}});
+        let error = match self.kind {
+            EndpointKind::Tgi => json!({"error": message, "error_type": "generation"}),
+            _ => json!({"error": {"message": message, "type": "internal_error", "code": 500}}),
+        };
         line(out, format_args!("{error}"));
     }
 
     /// [`DONE`].
     pub fn done(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(DONE);
+        // TGI's streams end with the connection's own framing.
+        if self.kind != EndpointKind::Tgi {
+            out.extend_from_slice(DONE);
+        }
+    }
+
+    /// Whether it writes an engine's own API, whose last event has reason and counts together.
+    fn is_native(&self) -> bool {
+        matches!(self.kind, EndpointKind::Sglang | EndpointKind::Tgi)
     }
 
     /// The whole body of a reply that is not streamed.
     pub fn body(&self, text: &str, reason: &str, usage: &Usage) -> Vec<u8> {
+        match self.kind {
+            EndpointKind::Tgi => return tgi::body(text, reason, usage).to_string().into_bytes(),
+            EndpointKind::Sglang => {
+                let tokens = usage.completion.unwrap_or(0);
+                let body = sglang::encode(&self.id, text, tokens, usage, Some(reason));
+                return body.to_string().into_bytes();
+            }
+            EndpointKind::Chat | EndpointKind::Completions => {}
+        }
         let (text, reason, usage) = (Value::from(text), Value::from(reason), usage_value(usage));
         let said = match self.kind {
             EndpointKind::Chat => format!(r#""message":{{"role":"assistant","content":{text}}}"#),
-            EndpointKind::Completions => format!(r#""text":{text}"#),
+            _ => format!(r#""text":{text}"#),
         };
         let choice = format!(r#"{{"index":0,{said},"logprobs":null,"finish_reason":{reason}}}"#);
         format!(r#"{{{},"choices":[{choice}],"usage":{usage}}}"#, self.body).into_bytes()

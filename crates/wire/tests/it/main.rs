@@ -5,6 +5,7 @@
 
 mod fast_path;
 mod hostile;
+mod native;
 mod split;
 mod streams;
 mod written;

@@ -117,7 +117,11 @@ fn every_stream_is_what_its_row_says() {
         assert_eq!(reply.first_event_tokens, number(stream.cell("f")), "{name}");
         assert_eq!(reply.first_output, number(stream.cell("first output")), "{name}");
         assert_eq!(words.output.clone() + &words.calls, text(stream.cell("text")), "{name}");
-        assert_eq!(words.calls.is_empty(), !name.contains("tool") && !name.contains("function-call"), "{name}");
+        assert_eq!(
+            words.calls.is_empty(),
+            !name.contains("tool") && !name.contains("function-call"),
+            "{name}"
+        );
         assert_eq!(words.reasoning, text(stream.cell("reasoning")), "{name}");
         assert_eq!(end.join(", "), stream.cell("end").replace('–', ""), "{name}");
         assert!(outcome_is(&reply, stream.cell("outcome")), "{name}: {:?}", reply.failure);

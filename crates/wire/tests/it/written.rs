@@ -3,13 +3,22 @@
 use serde_json::{Value, json};
 use tokmark_record::Usage;
 use tokmark_wire::http::{HeaderError, encode_request};
-use tokmark_wire::{Body, BodyOptions, EndpointKind, ReplyReader, ReplyWriter, Request};
+use tokmark_wire::{
+    Ask, Body, BodyOptions, EndpointKind, Exchange, Nvext, Own, ReplyReader, ReplyWriter, Request,
+};
 
 use crate::streams::read;
 
 fn options(streaming: bool, extra: Value) -> BodyOptions {
     let Value::Object(extra) = extra else { panic!("{extra}") };
-    BodyOptions { model: "m".to_owned(), streaming, max_tokens_field: "max_tokens", hold_osl: true, extra }
+    BodyOptions {
+        model: "m".to_owned(),
+        streaming,
+        max_tokens_field: "max_tokens",
+        hold_osl: true,
+        nvext: Nvext::default(),
+        extra,
+    }
 }
 
 fn body(kind: EndpointKind, options: &BodyOptions, body: &Body<'_>, osl: Option<u32>) -> String {
@@ -41,6 +50,58 @@ fn request_bodies() {
         body(EndpointKind::Completions, &free, &Body::Messages(&messages), None),
         r#"{"model":"m","prompt":"s\nu","stream":false}"#
     );
+}
+
+#[test]
+fn earlier_turns_come_first_and_a_system_prompt_is_said_once() {
+    let plain = options(false, json!({}));
+    let said = Body::System { system: "s", text: "one" };
+    let ready = [json!({"role": "user", "content": "two"}), json!({"role": "user", "content": "three"})];
+    let before = [Exchange { said, reply: "1" }, Exchange { said: Body::Messages(&ready), reply: "" }];
+    let ask = |body| Ask { before: &before, ..Ask::of(body, None) };
+    let written = |kind: EndpointKind, body| String::from_utf8(kind.encode_ask(&plain, &ask(body))).unwrap();
+    let same = Body::System { system: "s", text: "four" };
+    let messages = |last: &str| {
+        format!(
+            r#"{{"model":"m","messages":[{{"role":"system","content":"s"}},{{"role":"user","content":"one"}},{{"role":"assistant","content":"1"}},{{"role":"user","content":"two"}},{{"role":"user","content":"three"}},{{"role":"assistant","content":""}},{last}{{"role":"user","content":"four"}}],"stream":false}}"#
+        )
+    };
+    assert_eq!(written(EndpointKind::Chat, same), messages(""));
+    assert_eq!(written(EndpointKind::Chat, Body::Text("four")), messages(""));
+    let other = Body::System { system: "t", text: "four" };
+    assert_eq!(written(EndpointKind::Chat, other), messages(r#"{"role":"system","content":"t"},"#));
+    let prompt =
+        |last: &str| format!(r#"{{"model":"m","prompt":"sone1two\nthree{last}four","stream":false}}"#);
+    assert_eq!(written(EndpointKind::Completions, same), prompt(""));
+    assert_eq!(written(EndpointKind::Completions, other), prompt("t"));
+}
+
+#[test]
+fn what_one_request_asks_for_is_stronger_and_a_payload_is_left_alone() {
+    let common = options(true, json!({"temperature": 0.1, "top_p": 0.2, "top_k": 3}));
+    let (class, row) =
+        (object(json!({"top_p": 0.5, "priority": 9, "seed": 1})), object(json!({"seed": 2, "model": "row"})));
+    let own = Own { model: Some("class"), priority: Some(4), extra: [Some(&class), Some(&row)] };
+    let ask = |body| Ask { own, ..Ask::of(body, Some(5)) };
+    assert_eq!(
+        String::from_utf8(EndpointKind::Completions.encode_ask(&common, &ask(Body::Text("p")))).unwrap(),
+        r#"{"prompt":"p","max_tokens":5,"min_tokens":5,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true},"temperature":0.1,"top_p":0.5,"top_k":3,"priority":9,"seed":2,"model":"row"}"#
+    );
+    let own = Own { extra: [None; 2], ..own };
+    let body = EndpointKind::Completions
+        .encode_ask(&options(false, json!({})), &Ask { own, ..Ask::of(Body::Text("p"), None) });
+    assert_eq!(body, br#"{"model":"class","prompt":"p","stream":false,"priority":4}"#);
+    let payload = json!({"prompt": "as it is", "n": 1.0, "stream": true});
+    assert_eq!(
+        EndpointKind::Completions.encode_ask(&common, &ask(Body::Payload(&payload))),
+        payload.to_string().as_bytes()
+    );
+    assert!(EndpointKind::Completions.fits(&payload) && !EndpointKind::Chat.fits(&payload));
+}
+
+fn object(value: Value) -> serde_json::Map<String, Value> {
+    let Value::Object(map) = value else { panic!("{value}") };
+    map
 }
 
 #[test]
@@ -89,7 +150,7 @@ const USAGE: Usage = Usage { prompt: Some(3), completion: Some(2), cached: Some(
 #[test]
 fn a_written_stream_reads_back() {
     for kind in [EndpointKind::Chat, EndpointKind::Completions] {
-        let writer = ReplyWriter::new(kind, "id \"1\"", "m", 1);
+        let mut writer = ReplyWriter::new(kind, "id \"1\"", "m", 1);
         let mut out = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n".to_vec();
         writer.role(&mut out);
         writer.content("a\n", None, &mut out);
@@ -123,7 +184,7 @@ fn a_written_body_and_a_written_error_read_back() {
 
 #[test]
 fn reasoning_and_errors_are_written_as_servers_write_them() {
-    let writer = ReplyWriter::new(EndpointKind::Chat, "1", "m", 1);
+    let mut writer = ReplyWriter::new(EndpointKind::Chat, "1", "m", 1);
     let mut out = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n".to_vec();
     writer.reasoning("h", Some(&USAGE), &mut out);
     writer.error("boom", &mut out);

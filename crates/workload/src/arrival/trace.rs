@@ -60,13 +60,14 @@ impl Clockwork {
 
     /// A stretch of the trace's time in the run's.
     pub fn scaled(&self, time: Micros) -> Micros {
-        if self.speed == 1.0 { time } else { Micros::from_secs_f64(time.as_secs_f64() / self.speed) }
+        Micros::from_secs_f64(time.as_secs_f64() / self.speed)
     }
 }
 
 impl Process for Trace {
     fn describe(&self) -> String {
-        let speed = if self.speed == 1.0 { String::new() } else { format!(", {} x as fast", self.speed) };
+        let own = (self.speed - 1.0).abs() < f64::EPSILON;
+        let speed = if own { String::new() } else { format!(", {} x as fast", self.speed) };
         let cap = self.idle_cap.map_or_else(String::new, |cap| format!(", gaps up to {cap}"));
         format!("the trace's own times{speed}{cap}")
     }

@@ -1,5 +1,7 @@
 //! Which keys of a load go together. A list of rules a function: what is given, the two keys, the way out.
 
+use std::fmt;
+
 use super::{LoadError, LoadSpec, RampShape, StageSpec};
 use crate::arrival::ArrivalKind;
 use crate::quantity::{Count, Duration, Extent, Warmup};
@@ -79,7 +81,7 @@ impl LoadSpec {
             }
         }
         match self.users.filter(|n| *n > MOST_USERS) {
-            Some(n) => Err(range("load.users", n, "from 1 to 1000000")),
+            Some(n) => Err(range("load.users", &n, "from 1 to 1000000")),
             None => Ok(()),
         }
     }
@@ -97,7 +99,7 @@ impl LoadSpec {
             if let Some(x) = value
                 && !(least..=MOST_RATE).contains(&x)
             {
-                return Err(range(key, x, must));
+                return Err(range(key, &x, must));
             }
         }
         if self.ramp_shape == Some(RampShape::Exponential)
@@ -105,8 +107,8 @@ impl LoadSpec {
         {
             return Err(range(
                 "load.ramp_from",
-                from,
-                "at least 0.000001 for load.ramp_shape: exponential, because no ratio leads away from 0",
+                &from,
+                "at least 0.000001 beside load.ramp_shape: exponential (no ratio leads away from 0)",
             ));
         }
         if let (Some(rate), Some(on), Some(off)) = (self.rate, self.on_off.on, self.on_off.off)
@@ -115,7 +117,7 @@ impl LoadSpec {
         {
             return Err(range(
                 "load.on_off.on",
-                on,
+                &on,
                 "long enough that no more than 1000000 start a second in it",
             ));
         }
@@ -130,7 +132,7 @@ impl LoadSpec {
             ("load.on_off.off", self.on_off.off),
         ] {
             if value.is_some_and(|time| time.0.0 <= 0) {
-                return Err(range(key, "0s", "longer than nothing"));
+                return Err(range(key, &"0s", "longer than nothing"));
             }
         }
         Ok(())
@@ -151,7 +153,7 @@ impl LoadSpec {
             });
         }
         if self.has_stages_of_rate() && self.stages.iter().all(|stage| stage.rate == Some(0.0)) {
-            return Err(range("load.stages", "0 starts a second in every stage", "more in one of them"));
+            return Err(range("load.stages", &"0 starts a second in every stage", "more in one of them"));
         }
         Ok(())
     }
@@ -467,12 +469,12 @@ fn fault_of(stage: &StageSpec) -> Option<String> {
     }
 }
 
-pub(super) fn range(key: &'static str, value: impl ToString, must: &'static str) -> LoadError {
+pub(super) fn range(key: &'static str, value: &dyn fmt::Display, must: &'static str) -> LoadError {
     LoadError::Range { key, value: value.to_string(), must }
 }
 
 pub(super) fn at_least_one(key: &'static str, n: u64) -> Result<u64, LoadError> {
-    if n == 0 { Err(range(key, 0, "at least 1")) } else { Ok(n) }
+    if n == 0 { Err(range(key, &0, "at least 1")) } else { Ok(n) }
 }
 
 /// A count, its multiples worked out.

@@ -62,7 +62,7 @@ impl LoadSpec {
         let cooldown =
             self.cooldown.map(|extent| phased("load.cooldown", extent)).transpose()?.filter(lasting);
         let end = rate.as_ref().and_then(|rate| rate.shape().end()).map(Micros::from_secs_f64);
-        let duration = self.measured(end.or(streams.end()), warmup)?;
+        let duration = self.measured(end.or_else(|| streams.end()), warmup)?;
         Ok(Load {
             arrival,
             rate,
@@ -88,7 +88,7 @@ impl LoadSpec {
             Some(Phased::For(length)) => {
                 return Err(range(
                     "load.warmup",
-                    length,
+                    &length,
                     "shorter than the stages or the series, with which the run ends",
                 ));
             }

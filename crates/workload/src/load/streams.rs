@@ -80,9 +80,9 @@ impl Streams {
     }
 
     pub(super) fn canonical(&self) -> String {
-        let stages: String =
-            self.stages.iter().map(|(streams, until)| format!(" {streams}until{}us", until.0)).collect();
-        format!("streams={} ramp_us={}{stages}", self.most, self.ramp.0)
+        let all = [format!("streams={} ramp_us={}", self.most, self.ramp.0)];
+        let stages = self.stages.iter().map(|(streams, until)| format!("{streams}until{}us", until.0));
+        all.into_iter().chain(stages).collect::<Vec<_>>().join(" ")
     }
 }
 

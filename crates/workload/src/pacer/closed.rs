@@ -80,14 +80,14 @@ impl ClosedLane {
                 None if self.in_flight + self.turns.waiting() >= open || self.forecast.exhausted(phase) => {
                     return Next::Wait { until: self.next_event(now, open) };
                 }
-                None => match self.forecast.release(phase) {
-                    Some(request) => request,
-                    None => {
+                None => {
+                    let Some(request) = self.forecast.release(phase) else {
                         // A lane without slots.
                         self.end(phase);
                         continue;
-                    }
-                },
+                    };
+                    request
+                }
             };
             self.turns.released(request, now);
             self.began = self.began.or(Some(now));
@@ -136,15 +136,19 @@ impl ClosedLane {
             let ends = self.end_of_length().into_iter().chain(self.streams.end()).min();
             self.issued.lane_is_through(ends.filter(|_| !by_count).unwrap_or(self.last_measured));
         }
+        // A phase that was not asked leaves the run's beginning to the next one.
+        if self.forecast.issued(phase) > 0 || !self.forecast.exhausted(phase) {
+            self.began = None;
+        }
         self.forecast.end(phase);
         self.current += 1;
-        self.began = None;
     }
 
     /// What happens next without any completion: a slot opens, of which `open` are, or a stage or the phase's length is over.
     fn next_event(&self, now: Micros, open: u64) -> Option<Micros> {
         let stage = self.streams.changes_after(now);
-        let slot = (stage.is_none() && open < self.slots()).then(|| self.streams.opens(self.share.slot(open)));
+        let slot =
+            (stage.is_none() && open < self.slots()).then(|| self.streams.opens(self.share.slot(open)));
         let turn = self.turns.next().map(|(due, _)| due);
         slot.into_iter().chain(stage).chain(self.end_of_length()).chain(turn).min()
     }

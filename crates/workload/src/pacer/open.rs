@@ -92,7 +92,9 @@ impl OpenLane {
             self.end_phases(now);
             let Some(head) = self.head() else {
                 // Sessions in flight may have turns to come, until their phase ends.
-                let more = PHASES.iter().filter(|phase| self.turns.has_more(**phase) && !self.turns.used_up(**phase));
+                let more = PHASES
+                    .iter()
+                    .filter(|phase| self.turns.has_more(**phase) && !self.turns.used_up(**phase));
                 if more.clone().next().is_some() {
                     return Next::Wait { until: more.filter_map(|phase| self.ends[*phase as usize]).min() };
                 }
@@ -109,7 +111,8 @@ impl OpenLane {
             }
             if self.slots().is_some_and(|cap| self.in_flight >= cap) {
                 // A warm-up that queues goes on into the measured part, where it is no more than load.
-                let end = Some(head.phase).filter(|p| *p != Phase::Warmup).and_then(|p| self.ends[p as usize]);
+                let end =
+                    Some(head.phase).filter(|p| *p != Phase::Warmup).and_then(|p| self.ends[p as usize]);
                 if end.is_none_or(|end| now < end) {
                     return Next::Wait { until: end };
                 }

@@ -9,6 +9,10 @@ use crate::course::{index_of, phase_of};
 use crate::load::{LoadSpec, Phased, Streams};
 use crate::schedule::Start;
 
+mod sessions;
+mod stages;
+mod users;
+
 fn independent() -> Arc<dyn Course> {
     Arc::new(Independent)
 }
@@ -42,8 +46,18 @@ impl Seen {
     }
 }
 
-/// Runs lanes in virtual time: each attempt takes what `service` says.
-fn run(mut lanes: Vec<Pacer>, mut service: impl FnMut(u64) -> i64, stop: Option<Micros>) -> Seen {
+/// Runs lanes in virtual time: each attempt takes what `service` says, and ends well.
+fn run(lanes: Vec<Pacer>, service: impl FnMut(u64) -> i64, stop: Option<Micros>) -> Seen {
+    run_with(lanes, service, |_| true, stop)
+}
+
+/// Runs lanes in virtual time: each attempt takes what `service` says, and ends as `well` says.
+fn run_with(
+    mut lanes: Vec<Pacer>,
+    mut service: impl FnMut(u64) -> i64,
+    well: impl Fn(u64) -> bool,
+    stop: Option<Micros>,
+) -> Seen {
     let mut seen = Seen::default();
     // Earliest first: time, lane, and the request that ends, if one does.
     let mut events: BinaryHeap<std::cmp::Reverse<(Micros, usize, Option<u64>)>> = BinaryHeap::new();
@@ -56,7 +70,8 @@ fn run(mut lanes: Vec<Pacer>, mut service: impl FnMut(u64) -> i64, stop: Option<
         }
         if let Some(request) = ended {
             in_flight -= 1;
-            lanes[lane].completed(request, now, true);
+            let waits = lanes[lane].completed(request, now, well(request));
+            assert_eq!(waits, lanes[lane].waiting_turns().any(|turn| turn == request + 1), "{request}");
             if phase_of(request).0 == Phase::Profiling {
                 seen.measured_end = now;
             }
@@ -317,7 +332,7 @@ fn case() -> impl Strategy<Value = Case> {
         |(json, (requests, duration), warmup, cooldown, ramp, lanes, service, seed)| {
             let load = load(&json);
             let streams = Streams { ramp: Micros::from_millis(ramp), ..load.streams.clone() };
-            let load = Load { requests, duration, streams, warmup, cooldown, ..load };
+            let load = Load { streams, requests, duration, warmup, cooldown, ..load };
             Case { load, lanes, service, seed }
         },
     )
@@ -407,115 +422,5 @@ proptest! {
         for request in due {
             prop_assert!(known.contains(&request), "request {request}");
         }
-    }
-}
-
-/// Sessions of three turns, 5 ms apart, of which a trace (if it is one) has one a millisecond.
-#[derive(Debug)]
-struct Threes {
-    timed: bool,
-    history: bool,
-}
-
-impl Course for Threes {
-    fn numbering(&self) -> Numbering {
-        Numbering::Turns
-    }
-
-    fn turns(&self, _request: u64) -> u32 {
-        3
-    }
-
-    fn delay(&self, _request: u64) -> Micros {
-        Micros(5_000)
-    }
-
-    fn at(&self, request: u64) -> Option<Micros> {
-        let address = self.numbering().address(request);
-        (self.timed && address.turn == 0).then(|| Micros(address.item as i64 * 1_000))
-    }
-
-    fn timed_items(&self) -> Option<u64> {
-        self.timed.then_some(4)
-    }
-
-    fn keeps_history(&self) -> bool {
-        self.history
-    }
-}
-
-fn turns_of(seen: &Seen) -> Vec<(i64, u64, u32)> {
-    let of = |(at, release, _): &(Micros, Release, usize)| {
-        let address = Numbering::Turns.address(release.request);
-        (at.0, address.item, address.turn)
-    };
-    seen.released.iter().map(of).collect()
-}
-
-fn sessions(json: &str, course: Threes, n: u32) -> Vec<Pacer> {
-    let course: Arc<dyn Course> = Arc::new(course);
-    Pacer::lanes(&load(json), Seed(42), n, &course)
-}
-
-#[test]
-fn a_closed_loop_holds_its_slot_through_a_session() {
-    let pacers = sessions(r#"{"concurrency": 2, "sessions": 3}"#, Threes { timed: false, history: true }, 1);
-    let seen = run(pacers, |_| 1_000, None);
-    let want = [
-        (0, 0, 0),
-        (0, 1, 0),
-        (6_000, 0, 1),
-        (6_000, 1, 1),
-        (12_000, 0, 2),
-        (12_000, 1, 2),
-        (13_000, 2, 0),
-        (19_000, 2, 1),
-        (25_000, 2, 2),
-    ];
-    assert_eq!(turns_of(&seen), want);
-}
-
-#[test]
-fn requests_end_a_closed_loop_in_the_middle_of_a_session() {
-    for lanes in [1, 2] {
-        let course = Threes { timed: false, history: true };
-        let pacers = sessions(r#"{"concurrency": 2, "requests": 5, "warmup": 2}"#, course, lanes);
-        let seen = run(pacers, |_| 1_000, None);
-        assert_eq!((seen.requests(Phase::Warmup).len(), seen.requests(Phase::Profiling).len()), (2, 5));
-    }
-}
-
-#[test]
-fn a_traces_sessions_start_by_its_times_and_go_on_by_their_delays() {
-    let json = r#"{"arrival": "trace", "replay": {"speed": 2}}"#;
-    let seen = run(sessions(json, Threes { timed: true, history: false }, 1), |_| 1_000, None);
-    let firsts: Vec<_> = turns_of(&seen).into_iter().filter(|(.., turn)| *turn == 0).collect();
-    assert_eq!(firsts, [(0, 0, 0), (500, 1, 0), (1_000, 2, 0), (1_500, 3, 0)]);
-    // Delays are times of the trace too: 5 ms become 2.5 ms.
-    let first: Vec<_> = turns_of(&seen).into_iter().filter(|(_, item, _)| *item == 0).collect();
-    assert_eq!(first, [(0, 0, 0), (3_500, 0, 1), (7_000, 0, 2)]);
-    assert!(seen.released.iter().all(|(at, r, _)| r.intended == Some(*at)));
-    assert_eq!(seen.released.len(), 12);
-}
-
-#[test]
-fn a_failed_turn_ends_a_session_that_says_it_again() {
-    for (history, released, broken) in [(true, 1, 1), (false, 3, 0)] {
-        let course: Arc<dyn Course> = Arc::new(Threes { timed: false, history });
-        let load = load(r#"{"concurrency": 1, "sessions": 1}"#);
-        let mut pacer = Pacer::alone(&load, Seed(1), &course);
-        let (mut now, mut n) = (Micros::ZERO, 0);
-        loop {
-            match pacer.poll(now) {
-                Next::Release(release) => {
-                    n += 1;
-                    now += Micros(10);
-                    pacer.completed(release.request, now, false);
-                }
-                Next::Wait { until } => now = until.unwrap(),
-                Next::Finished => break,
-            }
-        }
-        assert_eq!((n, pacer.broken_sessions()), (released, broken));
     }
 }

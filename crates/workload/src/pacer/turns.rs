@@ -144,7 +144,8 @@ impl Turns {
         }
         let address = self.numbering().address(request);
         let phase = address.phase;
-        if self.over[phase as usize] || self.used_up(phase) || address.turn + 1 >= self.course.turns(request) {
+        if self.over[phase as usize] || self.used_up(phase) || address.turn + 1 >= self.course.turns(request)
+        {
             return false;
         }
         if !well && self.course.keeps_history() {

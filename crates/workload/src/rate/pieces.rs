@@ -31,7 +31,7 @@ impl Piece {
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Pieces {
-    pieces: Vec<Piece>,
+    all: Vec<Piece>,
     end: f64,
     total: f64,
 }
@@ -42,7 +42,7 @@ impl Pieces {
         let length = end - self.end;
         if length > 0.0 {
             let line = Ramp { from, to, length };
-            self.pieces.push(Piece { start: self.end, position: self.total, line });
+            self.all.push(Piece { start: self.end, position: self.total, line });
             self.total += length * (from + to) / 2.0;
             self.end = end;
         }
@@ -83,11 +83,11 @@ impl Pieces {
 
     /// The last piece of which something holds that holds of all before it.
     fn last(&self, holds: impl FnMut(&Piece) -> bool) -> Option<&Piece> {
-        self.pieces[..self.pieces.partition_point(holds)].last()
+        self.all[..self.all.partition_point(holds)].last()
     }
 
     pub(super) fn mean_inverse(&self) -> f64 {
-        let of_starts = || self.pieces.iter().filter(|piece| !piece.is_pause());
+        let of_starts = || self.all.iter().filter(|piece| !piece.is_pause());
         of_starts().map(Piece::inverse).sum::<f64>() / of_starts().map(|piece| piece.line.length).sum::<f64>()
     }
 
@@ -96,11 +96,11 @@ impl Pieces {
     /// second moment. A pause at either end lies between no two starts.
     pub(super) fn gap_cv(&self, law: &dyn Process) -> Option<f64> {
         let c = law.gap_cv()?;
-        let first = self.pieces.iter().position(|piece| !piece.is_pause())?;
-        let last = self.pieces.iter().rposition(|piece| !piece.is_pause())?;
+        let first = self.all.iter().position(|piece| !piece.is_pause())?;
+        let last = self.all.iter().rposition(|piece| !piece.is_pause())?;
         let (mut time, mut second) = (0.0, 0.0);
         let (mut pause, mut before) = (0.0, 0.0);
-        for piece in &self.pieces[first..=last] {
+        for piece in &self.all[first..=last] {
             time += piece.line.length;
             if piece.is_pause() {
                 pause += piece.line.length;
@@ -117,7 +117,7 @@ impl Pieces {
 
     /// The least and the greatest rate.
     pub(super) fn range(&self) -> (f64, f64) {
-        let rates = || self.pieces.iter().flat_map(|piece| [piece.line.from, piece.line.to]);
+        let rates = || self.all.iter().flat_map(|piece| [piece.line.from, piece.line.to]);
         (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max))
     }
 }

@@ -83,4 +83,16 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn starts_have_its_mean_and_deviation() {
+        use super::super::Rate;
+        use super::super::testing::{closed_form, statistics};
+        // The long run is the steady part; the ramp's own starts are compared window by window.
+        for ramp in [Ramp { from: 0.0, to: 80.0, length: 20.0 }, Ramp { from: 200.0, to: 60.0, length: 30.0 }]
+        {
+            closed_form(&ramp, 40.0);
+            statistics(&Rate::Ramp(ramp), ramp.length, 100.0);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! is that of the slow limit, which a series that touches 0 on a slope does not have.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
@@ -18,11 +19,11 @@ const MOST: f64 = 1e6;
 /// The latest time of a point, seconds.
 const LATEST: f64 = 1e9;
 
-/// Points and the lines between them.
+/// Points and the lines between them. Copies share them: every lane of a run has one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    points: Vec<[f64; 2]>,
-    pieces: Pieces,
+    points: Arc<[[f64; 2]]>,
+    pieces: Arc<Pieces>,
 }
 
 /// What is wrong with a point, beside those before it.
@@ -55,7 +56,7 @@ impl Series {
         if pieces.range().1 == 0.0 {
             return Err(bad("not the last of points that are all 0 starts a second"));
         }
-        Ok(Self { points, pieces })
+        Ok(Self { points: points.into(), pieces: Arc::new(pieces) })
     }
 }
 
@@ -176,7 +177,7 @@ impl<'de> Visitor<'de> for PointsVisitor {
             points.push(point);
         }
         let end = |bad: BadPoint| A::Error::custom(said(bad.n.saturating_sub(1), bad.point, bad.must));
-        Series::new(points).map(|series| series.points).map_err(end)
+        Series::new(points.clone()).map(|_| points).map_err(end)
     }
 }
 

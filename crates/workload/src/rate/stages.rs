@@ -1,6 +1,8 @@
 //! Steps: parts of the run one after another, each with a rate of its own, and the end of the run after the last. A stage of rate
 //! 0 is a pause.
 
+use std::sync::Arc;
+
 use tokmark_base::Micros;
 use tokmark_base::units::format_duration;
 
@@ -14,8 +16,8 @@ const MOST_TOLD: usize = 4;
 /// Steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stages {
-    stages: Vec<(f64, Micros)>,
-    pieces: Pieces,
+    stages: Arc<[(f64, Micros)]>,
+    pieces: Arc<Pieces>,
 }
 
 impl Stages {
@@ -27,7 +29,7 @@ impl Stages {
             end += *length;
             pieces.push(*rate, *rate, end.as_secs_f64());
         }
-        Self { stages, pieces }
+        Self { stages: stages.into(), pieces: Arc::new(pieces) }
     }
 }
 

@@ -38,3 +38,20 @@ impl Shape for Steady {
         format!("steady rate={:?}", self.rate)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Rate;
+    use super::super::testing::{closed_form, statistics};
+    use super::*;
+
+    #[test]
+    fn before_is_the_integral_and_time_of_its_inverse() {
+        closed_form(&Steady { rate: 7.0 }, 30.0);
+    }
+
+    #[test]
+    fn starts_have_its_mean_and_deviation() {
+        statistics(&Rate::Steady(Steady { rate: 49.0 }), 0.0, 100.0);
+    }
+}

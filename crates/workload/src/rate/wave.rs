@@ -27,7 +27,7 @@ pub struct Wave {
 
 impl Wave {
     fn middle(&self) -> f64 {
-        (self.min + self.max) / 2.0
+        f64::midpoint(self.min, self.max)
     }
 
     fn amplitude(&self) -> f64 {

@@ -3,6 +3,8 @@
 //! can repeat too, so many to a prefix: groups × prompts, as inference-perf's `shared_prefix` (`num_groups`,
 //! `num_prompts_per_group`) has them, though drawn at random and not one after the other.
 
+use std::fmt::Write as _;
+
 use tokmark_base::{Phase, Seed};
 
 use super::Part;
@@ -39,12 +41,13 @@ impl Prefix {
 
     /// Everything that decides which prefix is drawn, part of the plan's digest.
     pub fn canonical(&self) -> String {
+        // A String takes whatever is written.
         let mut text = format!("length={} pool={}", self.length, self.pool);
         if let Some((_, alpha)) = self.zipf {
-            text += &format!(" zipf={alpha:?}");
+            let _ = write!(text, " zipf={alpha:?}");
         }
         if let Some(prompts) = self.prompts {
-            text += &format!(" prompts={prompts}");
+            let _ = write!(text, " prompts={prompts}");
         }
         if self.primed {
             text += " primed";
@@ -112,7 +115,7 @@ mod tests {
     #[test]
     fn alpha_zero_is_the_uniform_choice() {
         let uniform = PrefixSpec { length: 1, pool: 9, ..PrefixSpec::default() };
-        let zipf = PrefixSpec { choice: PrefixChoice::Zipf, zipf_alpha: 0.0, ..uniform.clone() };
+        let zipf = PrefixSpec { choice: PrefixChoice::Zipf, zipf_alpha: 0.0, ..uniform };
         let [a, b] = [&uniform, &zipf].map(|spec| Prefix::new(spec, 1, Seed(5)).unwrap());
         assert!((0..200).all(|item| a.pick(item) == b.pick(item)));
         assert_eq!(a.canonical(), b.canonical());

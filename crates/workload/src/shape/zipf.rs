@@ -25,7 +25,9 @@ impl Zipf {
                 sum
             })
             .collect();
-        up_to.iter_mut().for_each(|end| *end /= sum);
+        for end in &mut up_to {
+            *end /= sum;
+        }
         Self { up_to: up_to.into() }
     }
 

@@ -17,14 +17,14 @@ use std::sync::Arc;
 use tokmark_base::{Lexicon, Micros, Seed};
 
 use super::row::{Row, RowError, Rows, Said};
-use super::shelf::{Memory, Shelf};
 use super::share_gpt::Counter;
-use super::{FileFormat, Jsonl, Reading, Source, rows};
-use crate::course::MOST_TURNS;
+use super::shelf::{Memory, Shelf};
+use super::{FileFormat, Reading, Source, rows};
 use crate::shape::lengths::MOST_TOKENS;
 use crate::spec::{History, WorkloadError, WorkloadSpec};
 
 mod arrange;
+mod error;
 mod hashed;
 mod items;
 mod packed;
@@ -32,6 +32,8 @@ mod permutation;
 mod replay;
 
 use arrange::Arrangement;
+pub use error::DatasetError;
+use error::reasons;
 use hashed::{Hash, Hashed};
 use items::Items;
 use replay::Replay;
@@ -44,13 +46,7 @@ const FIRST_DELAY: &str = "delay (before a first turn)";
 
 /// What a file holds. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Dataset(Held);
-
-#[derive(Clone, Debug)]
-enum Held {
-    Lines(Jsonl),
-    Rows(Arc<Data>),
-}
+pub struct Dataset(Arc<Data>);
 
 /// What a data set may need beside its file.
 #[derive(Default)]
@@ -87,108 +83,6 @@ impl std::fmt::Debug for Data {
     }
 }
 
-/// A file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum DatasetError {
-    /// A row cannot be used, and rows are not to be left out.
-    #[error("{error}{}", if error.fatal { "" } else { "; or leave rows out that cannot be used (--skip-bad-rows)" })]
-    Row {
-        /// What is wrong with it, and where.
-        error: RowError,
-    },
-    /// No row can be used.
-    #[error("{file}: there is no row in it that can be used{}\nhint: {}", left_out(*.skipped), .first.as_ref().map_or("is this the right file?".to_owned(), |e| format!("the first was left out because of: {e}")))]
-    Empty {
-        /// The file.
-        file: String,
-        /// Rows left out.
-        skipped: u64,
-        /// What was wrong with the first of them.
-        first: Option<RowError>,
-    },
-    /// The format's own customs leave everything out.
-    #[error("{file}: everything in it is left out: {why}\nhint: these are the customs of its format; bring the words into a format without any, as single_turn or multi_turn")]
-    LeftOut {
-        /// The file.
-        file: String,
-        /// What was left out how often, and why.
-        why: String,
-    },
-    /// No format of this kind is read yet.
-    #[error("{file}: files of the format {format:?} are not read yet\nhint: convert it to a Mooncake trace")]
-    NotYet {
-        /// The file.
-        file: String,
-        /// The format.
-        format: FileFormat,
-    },
-    /// A window of time on rows without times.
-    #[error("{key} is set, and the rows of {file} have no times\nhint: leave workload.from and workload.to out (--from, --to), or use a trace with timestamps")]
-    NoTimes {
-        /// The key.
-        key: &'static str,
-        /// The file.
-        file: String,
-    },
-    /// A window that holds nothing.
-    #[error("workload.from {from} to workload.to {to} holds no row of {file}, whose rows go from 0 to {last}\nhint: both count from the first row of the trace, and both ends are inclusive")]
-    Window {
-        /// The file.
-        file: String,
-        /// From here on.
-        from: String,
-        /// Up to here.
-        to: String,
-        /// The time of the last row, counted from the first.
-        last: Micros,
-    },
-    /// A session whose first turn has no time, in a trace with times.
-    #[error("{file}: the session that begins with usable row {row} has no time there, and other rows have times\nhint: give the first row of each session a timestamp, or no row at all")]
-    Untimed {
-        /// The file.
-        file: String,
-        /// 1-based, of the rows that can be used.
-        row: u64,
-    },
-    /// More turns than can be numbered.
-    #[error("{file}: the session that begins with usable row {row} has more than {MOST_TURNS} turns\nhint: cut it into shorter sessions")]
-    Turns {
-        /// The file.
-        file: String,
-        /// 1-based, of the rows that can be used.
-        row: u64,
-    },
-    /// Sessions of both kinds.
-    #[error("{file}: later turns of its sessions hold the whole input in some rows, and only what is new in others\nhint: put them into two files, or let turns say nothing of the turns before them (--history none)")]
-    Mixed {
-        /// The file.
-        file: String,
-    },
-    /// More rows than can be numbered.
-    #[error("{file} has more than {} rows\nhint: cut it (tokmark trace cut)", u32::MAX)]
-    TooMany {
-        /// The file.
-        file: String,
-    },
-    /// The packed rows cannot be kept.
-    #[error("{file}: its rows cannot be kept: {source}\nhint: a large trace is kept in a temporary file: make room there, or set TMPDIR")]
-    Shelf {
-        /// The file.
-        file: String,
-        /// What the system says.
-        source: std::io::Error,
-    },
-}
-
-/// What was left out by which custom.
-fn reasons(left_out: &BTreeMap<&'static str, u64>) -> String {
-    left_out.iter().map(|(why, n)| format!("{why} ({n})")).collect::<Vec<_>>().join(", ")
-}
-
-fn left_out(skipped: u64) -> String {
-    if skipped == 0 { String::new() } else { format!(" ({skipped} cannot)") }
-}
-
 impl Dataset {
     /// Reads `input` to its end, as `format`; `file` is for messages. Of `spec` it takes the window of time, the block size, the
     /// history of sessions and what to do with rows that cannot be used.
@@ -201,20 +95,21 @@ impl Dataset {
     ) -> Result<Self, DatasetError> {
         let (input, hash) = Hashed::new(input);
         let reading = Reading { count: with.count, first_turns: spec.sessions.history == History::None };
-        let mut source = rows(format, file, Box::new(input), &reading)
-            .ok_or_else(|| DatasetError::NotYet { file: file.to_owned(), format })?;
+        let mut source = rows(format, file, Box::new(input), &reading);
         let shelf = with.shelf.unwrap_or_else(|| Box::new(Memory::default()));
         let mut intake = Intake::new(file, spec, Items::new(shelf));
         while let Some(row) = source.next_row() {
             match row.and_then(|row| intake.check(row, &*source, format)) {
                 Ok(row) => intake.put(&row)?,
-                Err(error) if error.fatal || !spec.skip_bad_rows => return Err(DatasetError::Row { error }),
+                Err(error) if error.fatal || !spec.skip_bad_rows => {
+                    return Err(DatasetError::Row { error: Box::new(error) });
+                }
                 Err(error) => intake.skip(error),
             }
         }
         let left_out = source.left_out();
         let data = intake.finish(format, &hash, source.ignored().clone(), left_out)?;
-        Ok(Self(Held::Rows(Arc::new(data))))
+        Ok(Self(Arc::new(data)))
     }
 
     /// The source of a plan.
@@ -224,18 +119,12 @@ impl Dataset {
         seed: Seed,
         lexicon: Arc<dyn Lexicon>,
     ) -> Result<Box<dyn Source>, WorkloadError> {
-        Ok(match self.0 {
-            Held::Lines(lines) => Box::new(lines.shaped(spec, seed)),
-            Held::Rows(data) => Box::new(Replay::new(data, spec, seed, lexicon)?),
-        })
+        Ok(Box::new(Replay::new(self.0, spec, seed, lexicon)?))
     }
 
     /// Items (requests, or sessions) there are.
     pub fn len(&self) -> u64 {
-        match &self.0 {
-            Held::Lines(lines) => lines.len() as u64,
-            Held::Rows(data) => u64::from(data.items.len()),
-        }
+        u64::from(self.0.items.len())
     }
 
     /// Never.
@@ -245,69 +134,42 @@ impl Dataset {
 
     /// Requests of all items.
     pub fn requests(&self) -> u64 {
-        match &self.0 {
-            Held::Lines(lines) => lines.len() as u64,
-            Held::Rows(data) => data.items.rows(),
-        }
+        self.0.items.rows()
     }
 
     /// Whether its items have times.
     pub fn is_timed(&self) -> bool {
-        matches!(&self.0, Held::Rows(data) if data.origin.is_some())
+        self.0.origin.is_some()
     }
 
     /// From the first time to the last; `None` if its items have no times.
     pub fn span(&self) -> Option<Micros> {
-        match &self.0 {
-            Held::Rows(data) => data.origin.map(|_| data.span),
-            Held::Lines(_) => None,
-        }
+        self.0.origin.map(|_| self.0.span)
     }
 
     /// Keys that nothing was made of, and in how many rows each stood.
     pub fn ignored(&self) -> &BTreeMap<String, u64> {
-        match &self.0 {
-            Held::Lines(lines) => lines.ignored(),
-            Held::Rows(data) => &data.ignored,
-        }
+        &self.0.ignored
     }
 
     /// What the format's own customs have left out, and how often; `None` if nothing.
     pub fn left_out(&self) -> Option<String> {
-        match &self.0 {
-            Held::Rows(data) if !data.left_out.is_empty() => Some(reasons(&data.left_out)),
-            _ => None,
-        }
+        (!self.0.left_out.is_empty()).then(|| reasons(&self.0.left_out))
     }
 
     /// Rows left out because they cannot be used, and what was wrong with the first of them.
     pub fn skipped(&self) -> (u64, &[RowError]) {
-        match &self.0 {
-            Held::Lines(_) => (0, &[]),
-            Held::Rows(data) => (data.skipped, &data.errors),
-        }
+        (self.0.skipped, &self.0.errors)
     }
 
     /// BLAKE3 of the file's bytes, unpacked.
     pub fn digest(&self) -> Option<&str> {
-        match &self.0 {
-            Held::Lines(_) => None,
-            Held::Rows(data) => Some(&data.digest),
-        }
+        Some(&self.0.digest)
     }
 
     /// Bytes its packed rows take on their shelf, and bytes of their index in memory.
     pub fn bytes(&self) -> (u64, u64) {
-        match &self.0 {
-            Held::Lines(_) => (0, 0),
-            Held::Rows(data) => data.items.bytes(),
-        }
-    }
-}
-
-impl From<Jsonl> for Dataset {
-    fn from(lines: Jsonl) -> Self {
-        Self(Held::Lines(lines))
+        self.0.items.bytes()
     }
 }
 
@@ -344,17 +206,26 @@ impl<'a> Intake<'a> {
     fn check(&mut self, row: Row, rows: &dyn Rows, format: FileFormat) -> Result<Row, RowError> {
         for (key, length) in [("input_length", row.input_length), ("output_length", row.output_length)] {
             if let Some(length) = length.filter(|n| *n > MOST_TOKENS) {
-                return Err(rows.wrong(Some(key), format!("{length} tokens are more than the {MOST_TOKENS} that are made")));
+                return Err(rows.wrong(
+                    Some(key),
+                    format!("{length} tokens are more than the {MOST_TOKENS} that are made"),
+                ));
             }
         }
         let row = self.blocks(row, rows, format)?;
         let timed = row.at.is_some();
         match self.timed {
             Some(true) if !timed && row.session.is_none() => {
-                return Err(rows.wrong(Some("timestamp"), "there is no time in this row, and there are times in the rows before it".to_owned()));
+                return Err(rows.wrong(
+                    Some("timestamp"),
+                    "there is no time in this row, and there are times in the rows before it".to_owned(),
+                ));
             }
             Some(false) if timed => {
-                return Err(rows.wrong(Some("timestamp"), "there is a time in this row, and none in the rows before it".to_owned()));
+                return Err(rows.wrong(
+                    Some("timestamp"),
+                    "there is a time in this row, and none in the rows before it".to_owned(),
+                ));
             }
             _ => self.timed = Some(self.timed.unwrap_or(timed)),
         }
@@ -369,7 +240,10 @@ impl<'a> Intake<'a> {
         let size = match (row.block_size, self.block_size) {
             (Some(own), Some(known)) if own != known => {
                 let other = if asked.is_some() { "workload.block_size" } else { "the rows before it" };
-                return Err(rows.wrong(None, format!("a hash id stands for {own} tokens in this row, and for {known} in {other}")));
+                return Err(rows.wrong(
+                    None,
+                    format!("a hash id stands for {own} tokens in this row, and for {known} in {other}"),
+                ));
             }
             (Some(own), _) => own,
             (None, Some(known)) => known,
@@ -384,7 +258,10 @@ impl<'a> Intake<'a> {
             return Err(RowError { hint, ..error });
         }
         let Some(length) = u32::try_from(length).ok().filter(|n| *n <= MOST_TOKENS) else {
-            return Err(rows.wrong(Some("hash_ids"), format!("{length} tokens are more than the {MOST_TOKENS} that are made")));
+            return Err(rows.wrong(
+                Some("hash_ids"),
+                format!("{length} tokens are more than the {MOST_TOKENS} that are made"),
+            ));
         };
         self.block_size = Some(size);
         row.input_length = Some(length);
@@ -419,7 +296,7 @@ impl<'a> Intake<'a> {
             return Err(DatasetError::LeftOut { file: self.file.to_owned(), why: reasons(&left_out) });
         }
         if self.items.len() == 0 {
-            let first = self.errors.into_iter().next();
+            let first = self.errors.into_iter().next().map(Box::new);
             return Err(DatasetError::Empty { file: self.file.to_owned(), skipped: self.skipped, first });
         }
         self.items.finish().map_err(|source| shelf(self.file, source))?;
@@ -430,7 +307,9 @@ impl<'a> Intake<'a> {
             }
         }
         let (from, to) = (window[0], window[1]);
-        let told = self.arrangement.arrange(self.items, &arrange::Wanted { file: self.file, format, from, to, spec: self.spec })?;
+        let told = self
+            .arrangement
+            .arrange(self.items, &arrange::Wanted { file: self.file, format, from, to, spec: self.spec })?;
         if told.first_delays > 0 {
             ignored.insert(FIRST_DELAY.to_owned(), told.first_delays);
         }

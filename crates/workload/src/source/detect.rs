@@ -14,8 +14,7 @@ const ROWS: usize = 32;
 const BLOCKS: [(usize, FileFormat); 2] = [(512, FileFormat::Mooncake), (16, FileFormat::VllmTimed)];
 
 /// Keys of a request's body that have no place in a file of prompts.
-const OF_A_BODY: [&str; 6] =
-    ["model", "stream", "max_tokens", "max_completion_tokens", "temperature", "tools"];
+const OF_A_BODY: [&str; 5] = ["model", "stream", "max_tokens", "max_completion_tokens", "temperature"];
 
 impl FileFormat {
     /// Every format.
@@ -137,6 +136,9 @@ fn objects(file: &str, text: &[u8], whole: bool) -> Result<FileFormat, DetectErr
         return Ok(FileFormat::InputsJson);
     }
     let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    if !first.is_empty() && lines[0].trim_ascii() == b"{" {
+        return Err(unknown(file, format!("it is one JSON object: {}", told(&first))));
+    }
     let complete = if whole { lines.len() } else { (lines.len() - 1).max(1) };
     let rows =
         lines.into_iter().take(complete).map(<[u8]>::trim_ascii).filter(|row| !row.is_empty()).take(ROWS);
@@ -188,6 +190,10 @@ fn row_of(row: &[u8]) -> (Vec<FileFormat>, &'static str) {
     if said && has(&OF_A_BODY) {
         let why = "its rows have `messages` or `prompt`, and keys of a request's body beside them";
         return (vec![F::SingleTurn, F::RawPayload], why);
+    }
+    // Only Mooncake's rows have tools; and the key `text_input` is theirs, whose sessions say again what was said before.
+    if (has(&["messages"]) && has(&["tools"])) || (has(&["text_input"]) && has(&["session_id"])) {
+        return (vec![F::Mooncake], "");
     }
     if spoken || said { (vec![F::SingleTurn], "") } else { (Vec::new(), "") }
 }

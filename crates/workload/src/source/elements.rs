@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::BufRead;
 
-use super::lines::{LONGEST, Line, Spot, unreadable};
+use super::lines::{LONGEST, Line, Spot, behind, unreadable};
 use super::row::RowError;
 
 /// Where the list is.
@@ -291,14 +291,7 @@ impl<R: BufRead> Bytes<R> {
         // It was there a moment ago, and no reading happens for a buffer that is not empty.
         let chunk = self.input.fill_buf().unwrap_or_default();
         let passed = &chunk[..used.min(chunk.len())];
-        let lines = passed.iter().filter(|byte| **byte == b'\n').count() as u64;
-        match passed.iter().rposition(|byte| *byte == b'\n') {
-            Some(last) => {
-                self.line += lines;
-                self.column = (passed.len() - last) as u64;
-            }
-            None => self.column += passed.len() as u64,
-        }
+        (self.line, self.column) = behind((self.line, self.column), passed);
         self.input.consume(used);
         self.first = false;
     }
@@ -323,17 +316,13 @@ impl<R: BufRead> Bytes<R> {
             if chunk.is_empty() {
                 return Ok(None);
             }
-            match chunk.iter().position(|byte| !byte.is_ascii_whitespace()) {
-                Some(at) => {
-                    let byte = chunk[at];
-                    self.advance(at);
-                    return Ok(Some(byte));
-                }
-                None => {
-                    let all = chunk.len();
-                    self.advance(all);
-                }
+            if let Some(at) = chunk.iter().position(|byte| !byte.is_ascii_whitespace()) {
+                let byte = chunk[at];
+                self.advance(at);
+                return Ok(Some(byte));
             }
+            let all = chunk.len();
+            self.advance(all);
         }
     }
 

@@ -46,22 +46,27 @@ pub(super) const MILLIS: u32 = 1_000;
 /// In seconds.
 pub(super) const SECONDS: u32 = 1_000_000;
 
-optional!(Time, Micros, |time, f| write!(f, "a time in {}, from 0 to 285 years", if time.0 == MILLIS { "ms" } else { "s" }), {
-    fn visit_u64<E: Error>(self, n: u64) -> Result<Self::Value, E> {
-        if n as f64 * f64::from(self.0) > MOST_MICROS {
-            return Err(E::invalid_value(Unexpected::Unsigned(n), &self));
+optional!(
+    Time,
+    Micros,
+    |time, f| write!(f, "a time in {}, from 0 to 285 years", if time.0 == MILLIS { "ms" } else { "s" }),
+    {
+        fn visit_u64<E: Error>(self, n: u64) -> Result<Self::Value, E> {
+            if n as f64 * f64::from(self.0) > MOST_MICROS {
+                return Err(E::invalid_value(Unexpected::Unsigned(n), &self));
+            }
+            Ok(Some(Micros(n as i64 * i64::from(self.0))))
         }
-        Ok(Some(Micros(n as i64 * i64::from(self.0))))
-    }
 
-    fn visit_f64<E: Error>(self, x: f64) -> Result<Self::Value, E> {
-        let micros = x * f64::from(self.0);
-        if !(0.0..=MOST_MICROS).contains(&micros) {
-            return Err(E::invalid_value(Unexpected::Float(x), &self));
+        fn visit_f64<E: Error>(self, x: f64) -> Result<Self::Value, E> {
+            let micros = x * f64::from(self.0);
+            if !(0.0..=MOST_MICROS).contains(&micros) {
+                return Err(E::invalid_value(Unexpected::Float(x), &self));
+            }
+            Ok(Some(Micros(libm::round(micros) as i64)))
         }
-        Ok(Some(Micros(libm::round(micros) as i64)))
     }
-});
+);
 
 /// A number of tokens.
 pub(super) struct Length;

@@ -127,17 +127,24 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// serde_json's error about it, found while the value of `key` was read.
+    pub fn in_key(&self, key: Option<&str>, error: &serde_json::Error) -> RowError {
+        let error = self.spot.json(self.bytes, error);
+        match key {
+            Some(key) => {
+                RowError { what: format!("`{key}`: {}", error.what), field: Some(key.to_owned()), ..error }
+            }
+            None => error,
+        }
+    }
+
     /// What is wrong with it, `field` being to blame if one is: the column is where the field is first named.
     pub fn wrong_in(&self, field: Option<&str>, what: String) -> RowError {
         let Some(field) = field else { return self.spot.wrong(what) };
         let quoted = format!("\"{field}\"");
         let at = self.bytes.windows(quoted.len()).position(|bytes| bytes == quoted.as_bytes());
         let passed = &self.bytes[..at.unwrap_or(0)];
-        let line = self.spot.line + passed.iter().filter(|byte| **byte == b'\n').count() as u64;
-        let column = match passed.iter().rposition(|byte| *byte == b'\n') {
-            Some(last) => (passed.len() - last) as u64,
-            None => self.spot.column + passed.len() as u64,
-        };
+        let (line, column) = behind((self.spot.line, self.spot.column), passed);
         RowError { line, column, ..self.spot.wrong_field(field, what) }
     }
 }
@@ -222,6 +229,15 @@ impl<R: BufRead> LineReader<R> {
     }
 }
 
+/// Line and column behind `bytes`, which begin at `place`.
+pub(super) fn behind((line, column): (u64, u64), bytes: &[u8]) -> (u64, u64) {
+    let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    match ends.next_back() {
+        Some(last) => (line + 1 + ends.count() as u64, (bytes.len() - last) as u64),
+        None => (line, column + bytes.len() as u64),
+    }
+}
+
 /// The system, or what unpacks the file, cannot read on.
 pub(super) fn unreadable(spot: &Spot<'_>, error: &std::io::Error) -> RowError {
     let hint = "check that the file is whole, and that it may be read".to_owned();
@@ -289,8 +305,10 @@ impl<'de> Visitor<'de> for &mut Taking<'_> {
 mod tests {
     use super::*;
 
-    /// Lines as `(line, column, bytes)`, or what is wrong.
-    fn lines(text: &[u8], longest: u64) -> Vec<Result<(u64, u64, Vec<u8>), RowError>> {
+    /// A line's number, column and bytes.
+    type Seen = (u64, u64, Vec<u8>);
+
+    fn lines(text: &[u8], longest: u64) -> Vec<Result<Seen, RowError>> {
         let mut reader = LineReader::new("f", text, "a row");
         reader.longest = longest;
         let mut seen = Vec::new();

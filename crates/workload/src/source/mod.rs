@@ -12,14 +12,16 @@ use tokmark_base::{Content, Micros};
 
 use crate::plan::Prompt;
 
+pub mod azure;
+pub mod burst_gpt;
 pub mod dataset;
 pub mod detect;
+pub mod dynamo_requests;
 pub mod elements;
 mod fields;
 #[cfg(test)]
 mod golden;
 pub mod inputs_json;
-pub mod jsonl;
 pub mod known;
 pub mod lines;
 pub mod mooncake;
@@ -32,10 +34,14 @@ pub mod share_gpt;
 pub mod single_turn;
 mod spoken;
 pub mod synthetic;
+mod table;
+pub mod vllm_timed;
 
+pub use azure::Azure;
+pub use burst_gpt::BurstGpt;
 pub use dataset::{Dataset, DatasetError, With};
-pub use jsonl::{Jsonl, JsonlError};
 pub use detect::{DetectError, detect};
+pub use dynamo_requests::DynamoRequests;
 pub use inputs_json::InputsJson;
 pub use known::Known;
 pub use mooncake::Mooncake;
@@ -47,6 +53,7 @@ pub use share_gpt::{Counter, ShareGpt};
 pub use single_turn::SingleTurn;
 pub use shelf::{Memory, Shelf};
 pub use synthetic::Synthetic;
+pub use vllm_timed::VllmTimed;
 
 /// What a file holds: the layouts of the field's traces and data sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,7 +86,10 @@ pub enum FileFormat {
 impl FileFormat {
     /// Tokens that a hash id of the format stands for, unless a row or the spec says otherwise.
     pub const fn block_size(self) -> u32 {
-        mooncake::BLOCK_SIZE
+        match self {
+            Self::VllmTimed => vllm_timed::BLOCK_SIZE,
+            _ => mooncake::BLOCK_SIZE,
+        }
     }
 }
 
@@ -92,26 +102,29 @@ pub struct Reading {
     pub first_turns: bool,
 }
 
-/// Reads `input` as rows of `format`; `file` is for messages. The one list of formats; `None`: none reads it yet.
+/// Reads `input` as rows of `format`; `file` is for messages. The one list of formats.
 pub fn rows(
     format: FileFormat,
     file: &str,
     input: Box<dyn BufRead + Send>,
     reading: &Reading,
-) -> Option<Box<dyn Rows>> {
-    Some(match format {
+) -> Box<dyn Rows> {
+    match format {
         FileFormat::SingleTurn => Box::new(SingleTurn::new(file, input)),
         FileFormat::MultiTurn => Box::new(MultiTurn::new(file, input)),
         FileFormat::RandomPool => Box::new(RandomPool::new(file, input)),
         FileFormat::Mooncake => Box::new(Mooncake::new(file, input)),
+        FileFormat::Azure => Box::new(Azure::new(file, input)),
+        FileFormat::BurstGpt => Box::new(BurstGpt::new(file, input)),
+        FileFormat::VllmTimed => Box::new(VllmTimed::new(file, input)),
+        FileFormat::DynamoRequests => Box::new(DynamoRequests::new(file, input)),
         FileFormat::ShareGpt => {
             let count = reading.count.clone().unwrap_or_else(|| Arc::new(|_: &str| None));
             Box::new(ShareGpt::new(file, input, count, reading.first_turns))
         }
         FileFormat::RawPayload => Box::new(RawPayload::new(file, input)),
         FileFormat::InputsJson => Box::new(InputsJson::new(file, input)),
-        _ => return None,
-    })
+    }
 }
 
 /// The words and lengths of one turn.

@@ -49,15 +49,7 @@ impl Rows for Mooncake {
         let mut json = serde_json::Deserializer::from_slice(line.bytes);
         let read = Keys { found: &mut found, ignored: &mut self.ignored }.deserialize(&mut json);
         if let Err(e) = read.and_then(|()| json.end()) {
-            let error = line.spot.json(line.bytes, &e);
-            return Some(Err(match found.reading {
-                Some(field) => RowError {
-                    what: format!("`{field}`: {}", error.what),
-                    field: Some(field.to_owned()),
-                    ..error
-                },
-                None => error,
-            }));
+            return Some(Err(line.in_key(found.reading, &e)));
         }
         self.ids = found.hash_ids.as_ref().map_or(self.ids, Vec::len);
         Some(found.row().map_err(|(field, what)| line.wrong_in(field, what)))
@@ -169,9 +161,7 @@ impl Found {
             return Err((Some("messages"), "`messages` is empty".to_owned()));
         }
         match messages.iter().position(|m| !m.get("role").is_some_and(Value::is_string)) {
-            Some(at) => {
-                Err((Some("messages"), format!("`messages[{at}]` must be an object with a `role`")))
-            }
+            Some(at) => Err((Some("messages"), format!("`messages[{at}]` must be an object with a `role`"))),
             None => Ok(()),
         }
     }

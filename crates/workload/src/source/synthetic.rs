@@ -164,11 +164,6 @@ impl Synthetic {
     }
 }
 
-/// The output length of item `item`: drawn from a stream of its own, so that it does not depend on the words.
-pub(super) fn output_length(output: Option<Lengths>, seed: Seed, item: u64) -> Option<u32> {
-    output.map(|lengths| lengths.draw(&mut seed.stream("osl", item)))
-}
-
 impl Source for Synthetic {
     fn turn(&self, item: u64, turn: u32) -> Turn {
         let (prompt, isl) = self.say(&self.parts(item, turn));

@@ -269,7 +269,8 @@ fn shares(spec: &WorkloadSpec) -> Checked {
     if own == 0 {
         return Err(WorkloadError::NothingOwn { key, share: prefix.share().unwrap_or(1.0), isl: spec.isl });
     }
-    let mean = "the share is one of workload.isl: give that and its deviation, and leave the other lengths out";
+    let mean =
+        "the share is one of workload.isl: give that and its deviation, and leave the other lengths out";
     let whole = "prompts that come again are found whole: leave one of the two out";
     let models = "a model's cache holds nothing of another model's: leave one of the two out";
     none_of(&[
@@ -323,7 +324,7 @@ fn sessions(spec: &WorkloadSpec) -> Checked {
             turns,
         ),
         (
-            synthetic && sessions.delay_ratio != 1.0,
+            synthetic && (sessions.delay_ratio - 1.0).abs() > 0.0,
             "workload.sessions.delay_ratio",
             NONE,
             "it multiplies a file's own delays: change workload.sessions.delay, or leave it out",

@@ -121,7 +121,7 @@ pub enum WorkloadError {
     },
     /// `workload.file` was given and its lines were not handed over, or the other way round.
     #[error(
-        "workload.file and the source handed over do not match\nhint: read the file first (source::jsonl)"
+        "workload.file and the source handed over do not match\nhint: read the file first (source::Dataset)"
     )]
     Source,
     /// The tokenizer cannot make a text of exactly the length asked.

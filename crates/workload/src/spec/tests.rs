@@ -63,13 +63,29 @@ fn what_contradicts_is_refused_with_both_names() {
         (r#"{"prefix": {"prompts": 2}}"#, "workload.prefix.prompts", "workload.prefix.length"),
         (r#"{"prefix": {"length": 3, "system": 2}}"#, "workload.prefix.system", "pool"),
         (r#"{"prefix": {"ratio": 0.5, "user_context": 2}}"#, "workload.prefix.user_context", "pool"),
-        (r#"{"prefix": {"ratio": 0.5, "hit_rate": 0.5}}"#, "workload.prefix.ratio", "workload.prefix.hit_rate"),
+        (
+            r#"{"prefix": {"ratio": 0.5, "hit_rate": 0.5}}"#,
+            "workload.prefix.ratio",
+            "workload.prefix.hit_rate",
+        ),
         (r#"{"prefix": {"ratio": 0.5, "length": 2}}"#, "workload.prefix.length", "workload.prefix.ratio"),
         (r#"{"prefix": {"ratio": 0.5}, "lengths": "D(9,9)"}"#, "workload.prefix.ratio", "workload.lengths"),
-        (r#"{"prefix": {"ratio": 0.5}, "sessions": {"turns": 2}}"#, "workload.prefix.ratio", "workload.sessions.turns"),
+        (
+            r#"{"prefix": {"ratio": 0.5}, "sessions": {"turns": 2}}"#,
+            "workload.prefix.ratio",
+            "workload.sessions.turns",
+        ),
         (r#"{"prefix": {"hit_rate": 0.5}, "entries": 9}"#, "workload.prefix.hit_rate", "workload.entries"),
-        (r#"{"prefix": {"hit_rate": 0.5, "prompts": 9}}"#, "workload.prefix.hit_rate", "workload.prefix.prompts"),
-        (r#"{"prefix": {"hit_rate": 0.5}, "cache_bust": "prefix"}"#, "workload.prefix.hit_rate", "workload.cache_bust"),
+        (
+            r#"{"prefix": {"hit_rate": 0.5, "prompts": 9}}"#,
+            "workload.prefix.hit_rate",
+            "workload.prefix.prompts",
+        ),
+        (
+            r#"{"prefix": {"hit_rate": 0.5}, "cache_bust": "prefix"}"#,
+            "workload.prefix.hit_rate",
+            "workload.cache_bust",
+        ),
         (
             r#"{"prefix": {"hit_rate": 0.5}, "classes": [{"model": "a"}, {"model": "b"}]}"#,
             "workload.prefix.hit_rate",

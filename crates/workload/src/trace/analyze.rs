@@ -70,6 +70,21 @@ pub struct CacheFound {
     pub hit_rate_of_tokens: Option<f64>,
 }
 
+/// The same row by row, for pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Values {
+    /// Input lengths, tokens.
+    pub input: Vec<u32>,
+    /// Context lengths, tokens.
+    pub context: Vec<u32>,
+    /// Output lengths of the rows that have one, tokens.
+    pub output: Vec<u32>,
+    /// Theoretical hit rates of the rows that have ids.
+    pub hit_rate: Vec<f64>,
+    /// Times of the rows that have one, in the order of the file.
+    pub times: Vec<Micros>,
+}
+
 /// Takes rows, then says what they hold. Of each row it keeps its lengths and 4 bytes an id.
 #[derive(Debug)]
 pub struct Analyzer {
@@ -143,10 +158,20 @@ impl Analyzer {
         }
     }
 
+    /// What the rows hold, row by row.
+    pub fn values(&self) -> Values {
+        Values {
+            input: self.inputs.clone(),
+            context: self.contexts(),
+            output: self.outputs.clone(),
+            hit_rate: self.rates_of_rows(&self.found),
+            times: self.times.clone(),
+        }
+    }
+
     /// What the rows hold.
     pub fn finish(self) -> Analysis {
-        let context: Vec<u32> =
-            self.rows().zip(&self.inputs).map(|(blocks, input)| self.context(blocks, *input)).collect();
+        let context = self.contexts();
         let (hit_rate, of_blocks, of_tokens) = self.rates(&self.found);
         let caches = self.caches.iter().map(|size| self.cache(*size)).collect();
         Analysis {
@@ -173,6 +198,10 @@ impl Analyzer {
     fn rows(&self) -> impl Iterator<Item = &[u32]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| &self.blocks[start..*end])
+    }
+
+    fn contexts(&self) -> Vec<u32> {
+        self.rows().zip(&self.inputs).map(|(blocks, input)| self.context(blocks, *input)).collect()
     }
 
     fn context(&self, blocks: &[u32], input: u32) -> u32 {
@@ -204,22 +233,23 @@ impl Analyzer {
         CacheFound { cache_blocks: size, hit_rate, hit_rate_of_blocks, hit_rate_of_tokens }
     }
 
+    /// Of each row with ids the share of them that was found.
+    fn rates_of_rows(&self, found: &[u32]) -> Vec<f64> {
+        let with_ids = found.iter().zip(self.rows()).filter(|(_, blocks)| !blocks.is_empty());
+        with_ids.map(|(found, blocks)| f64::from(*found) / blocks.len() as f64).collect()
+    }
+
     /// The spread over rows, the share of blocks and the share of tokens, when `found` blocks of each row were there.
     fn rates(&self, found: &[u32]) -> (Option<Spread>, Option<f64>, Option<f64>) {
-        let lengths: Vec<usize> = self.rows().map(<[u32]>::len).collect();
-        let rates = found
-            .iter()
-            .zip(&lengths)
-            .filter(|(_, n)| **n > 0)
-            .map(|(found, n)| f64::from(*found) / *n as f64);
-        let with_ids = lengths.iter().zip(found).zip(&self.inputs).filter(|((n, _), _)| **n > 0);
         let (mut all, mut spared) = (0, 0);
+        let with_ids = self.rows().zip(found).zip(&self.inputs).filter(|((blocks, _), _)| !blocks.is_empty());
         for ((_, found), input) in with_ids {
             all += u64::from(*input);
             spared += (u64::from(*found) * u64::from(self.block_size)).min(u64::from(*input));
         }
         let blocks_found: u64 = found.iter().map(|n| u64::from(*n)).sum();
-        (Spread::of(rates.collect()), share(blocks_found, self.blocks.len() as u64), share(spared, all))
+        let over_rows = Spread::of(self.rates_of_rows(found));
+        (over_rows, share(blocks_found, self.blocks.len() as u64), share(spared, all))
     }
 }
 

@@ -53,6 +53,11 @@ impl<T: TraceRows> Converted<T> {
         Self { source, spec, n: 0, made: 0, base: None, ids: Rolling::default() }
     }
 
+    /// Where the rows come from.
+    pub fn source(&self) -> &T {
+        &self.source
+    }
+
     fn convert(&mut self, number: u64, row: &mut TraceRow) -> Result<(), Unfit> {
         if let Some(at) = row.at {
             let scaled = libm::round(at.0 as f64 / self.spec.speed_ratio) as i64;

@@ -110,12 +110,18 @@ pub struct FromRows {
     file: String,
     words: Option<(Tokenise, u32)>,
     blocks: Rolling,
+    block_size: Option<u32>,
 }
 
 impl FromRows {
     /// From `rows` of `file`; `words` are what counts them and the tokens a block holds.
     pub fn new(file: &str, rows: Box<dyn Rows>, words: Option<(Tokenise, u32)>) -> Self {
-        Self { rows, file: file.to_owned(), words, blocks: Rolling::default() }
+        Self { rows, file: file.to_owned(), words, blocks: Rolling::default(), block_size: None }
+    }
+
+    /// Tokens a hash id stands for, if the rows read so far say so; all say the same.
+    pub fn block_size(&self) -> Option<u32> {
+        self.block_size
     }
 
     /// Rows of the file that its format's customs left out, by the reason.
@@ -164,6 +170,11 @@ impl TraceRows for FromRows {
         row.clear();
         if let Some(priority) = read.priority {
             rest(row, "priority", &priority.into());
+        }
+        if let Some(size) = read.block_size
+            && *self.block_size.get_or_insert(size) != size
+        {
+            return Some(Err(self.rows.wrong(None, format!("blocks of {size} tokens, unlike the rows before"))));
         }
         let said = lengths(read, row);
         if let Err(what) = self.say(said, row) {

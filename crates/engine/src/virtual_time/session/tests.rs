@@ -285,6 +285,13 @@ fn nothing_stays_of_a_session_that_is_over() {
             assert_eq!(sessions.len(), 1);
         }
     }
+    // A phase that ends by its time takes its sessions along.
+    let said = sessions.start(&script, 0, RequestId(5), &mut script.shape(0)).unwrap();
+    sessions.ended(RequestId(5), said, 2);
+    sessions.keep_only([1, 9].into_iter());
+    assert_eq!(sessions.len(), 1);
+    sessions.keep_only([9].into_iter());
+    assert_eq!(sessions.len(), 0);
     // A turn that fails hands nothing back; after the end nothing is taken.
     let said = sessions.start(&script, 0, RequestId(7), &mut script.shape(0)).unwrap();
     sessions.end();

@@ -55,7 +55,10 @@ pub fn read(file: &str, input: impl BufRead, skip_bad: bool) -> Result<LengthsFi
     }
     match Empirical::new(pairs) {
         Some(pairs) => Ok(LengthsFile { pairs, skipped, first_skipped }),
-        None => Err(first_skipped.unwrap_or_else(|| lines.last().spot.broken("the file holds no pair of lengths"))),
+        None => {
+            Err(first_skipped
+                .unwrap_or_else(|| lines.last().spot.broken("the file holds no pair of lengths")))
+        }
     }
 }
 

@@ -88,7 +88,9 @@ impl Mixture {
         let parts: Vec<_> = self
             .parts
             .iter()
-            .map(|part| format!("{:?}: {} / {}", part.weight, part.input.canonical(), part.output.canonical()))
+            .map(|part| {
+                format!("{:?}: {} / {}", part.weight, part.input.canonical(), part.output.canonical())
+            })
             .collect();
         format!("mixture [{}]", parts.join(", "))
     }

@@ -46,23 +46,23 @@ fn counted(mean: f64, stream: &mut Stream) -> f64 {
 /// Transformed rejection with a squeeze (W. Hörmann, "The transformed rejection method for generating Poisson random
 /// variables", 1993, algorithm PTRS); exact for means of at least 10.
 fn rejected(mean: f64, stream: &mut Stream) -> f64 {
-    let b = 0.931 + 2.53 * libm::sqrt(mean);
-    let a = -0.059 + 0.024_83 * b;
-    let inverse_alpha = 1.1239 + 1.1328 / (b - 3.4);
-    let squeeze = 0.9277 - 3.6224 / (b - 2.0);
+    let spread = 0.931 + 2.53 * libm::sqrt(mean);
+    let bend = -0.059 + 0.024_83 * spread;
+    let inverse_alpha = 1.1239 + 1.1328 / (spread - 3.4);
+    let squeeze = 0.9277 - 3.6224 / (spread - 2.0);
     let log_mean = libm::log(mean);
     loop {
         let u = stream.unit() - 0.5;
         let v = 1.0 - stream.unit();
         let us = 0.5 - u.abs();
-        let k = libm::floor((2.0 * a / us + b) * u + mean + 0.43);
+        let k = libm::floor((2.0 * bend / us + spread) * u + mean + 0.43);
         if us >= 0.07 && v <= squeeze {
             return k;
         }
         if k < 0.0 || (us < 0.013 && v > us) {
             continue;
         }
-        let left = libm::log(v * inverse_alpha / (a / (us * us) + b));
+        let left = libm::log(v * inverse_alpha / (bend / (us * us) + spread));
         if left <= k * log_mean - mean - libm::lgamma(k + 1.0) {
             return k;
         }

@@ -118,25 +118,27 @@ fn uniform(cursor: &mut Cursor<'_>) -> Result<Pairs, LengthsError> {
     Ok(Pairs::Apart { input, output: Some(output) })
 }
 
-fn range(
-    cursor: &Cursor<'_>,
-    start: usize,
-    from: u32,
-    to: u32,
-    floor: u32,
-) -> Result<Law, LengthsError> {
+fn range(cursor: &Cursor<'_>, start: usize, from: u32, to: u32, floor: u32) -> Result<Law, LengthsError> {
     // genai-bench takes a lower bound of 0 for none, and begins at 1.
     let from = from.max(1);
     if from > to {
         let hint = format!("write the smaller one first: ({to},{from})");
-        return Err(cursor.wrong_with(start, format!("the bounds {from} and {to} are the wrong way round"), hint));
+        return Err(cursor.wrong_with(
+            start,
+            format!("the bounds {from} and {to} are the wrong way round"),
+            hint,
+        ));
     }
     Ok(Law::Uniform(Uniform::half_open(from, to, floor)))
 }
 
 fn poisson(cursor: &mut Cursor<'_>, start: usize) -> Result<Pairs, LengthsError> {
     if let Some(hint) = prefix_repetition(cursor.rest()) {
-        return Err(cursor.wrong_with(start, "`P(prefix,suffix)/out` is genai-bench's prefix repetition", hint));
+        return Err(cursor.wrong_with(
+            start,
+            "`P(prefix,suffix)/out` is genai-bench's prefix repetition",
+            hint,
+        ));
     }
     both(cursor, |cursor, _| {
         let mean = cursor.number("the mean", 1.0)?;

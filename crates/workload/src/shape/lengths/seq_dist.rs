@@ -103,7 +103,9 @@ fn share(cursor: &mut Cursor<'_>) -> Result<f64, LengthsError> {
     let start = cursor.at();
     let share = cursor.number("the share", 0.0)?;
     if share > 100.0 {
-        return Err(cursor.wrong_at(start, format!("the share is {share} per cent, and must be from 0 to 100")));
+        return Err(
+            cursor.wrong_at(start, format!("the share is {share} per cent, and must be from 0 to 100"))
+        );
     }
     Ok(share)
 }

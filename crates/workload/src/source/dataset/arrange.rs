@@ -18,8 +18,9 @@ const NEVER: i64 = i64::MIN;
 /// What is seen while rows are read.
 #[derive(Default)]
 pub(super) struct Arrangement {
-    /// Rows of sessions: a hash of the session's name, and the row. Two names of one hash are an accident of 1 in 2⁶⁴ a pair.
-    sessions: Vec<(u64, u32)>,
+    /// Rows of sessions: a hash of the session's name in two halves (12 bytes in all, not 16), and the row. Two names of one hash are
+    /// an accident of 1 in 2⁶⁴ a pair.
+    sessions: Vec<(u32, u32, u32)>,
     /// Some row comes before one of an earlier time.
     disordered: bool,
     first: Option<i64>,
@@ -58,9 +59,10 @@ impl Arrangement {
         }
         match &row.session {
             Some(name) => {
-                let mut hash = [0; 8];
-                hash.copy_from_slice(&Digest::new().part(name).bytes()[..8]);
-                self.sessions.push((u64::from_le_bytes(hash), number));
+                let hash = Digest::new().part(name).bytes();
+                let half =
+                    |at: usize| u32::from_le_bytes([hash[at], hash[at + 1], hash[at + 2], hash[at + 3]]);
+                self.sessions.push((half(0), half(4), number));
             }
             None => self.delays += u64::from(row.delay.is_some_and(|delay| delay > Micros::ZERO)),
         }
@@ -71,7 +73,10 @@ impl Arrangement {
         let told = Told {
             items: rows,
             origin: self.first.map(Micros),
-            span: self.first.zip(self.last).map_or(Micros::ZERO, |(first, last)| Micros(last) - Micros(first)),
+            span: self
+                .first
+                .zip(self.last)
+                .map_or(Micros::ZERO, |(first, last)| Micros(last) - Micros(first)),
             adds: false,
             first_delays: self.delays,
         };
@@ -79,7 +84,7 @@ impl Arrangement {
         if self.sessions.is_empty() && !self.disordered && !windowed {
             return Ok(told);
         }
-        Ordering::new(self, &told)?.sort(wanted, &told)?.write(wanted, told)
+        Ordering::new(self, &told).sort(wanted, &told)?.write(wanted, &told)
     }
 }
 
@@ -94,15 +99,15 @@ struct Ordering {
 }
 
 impl Ordering {
-    fn new(seen: Arrangement, rows: &Told) -> Result<Self, DatasetError> {
+    fn new(seen: Arrangement, rows: &Told) -> Self {
         let mut first: Vec<u32> = (0..rows.items.len()).collect();
         let mut sessions = seen.sessions;
         sessions.sort_unstable();
         let mut head = None;
-        for (hash, row) in sessions {
+        for (high, low, row) in sessions {
             match head {
-                Some((same, head)) if same == hash => first[row as usize] = head,
-                _ => head = Some((hash, row)),
+                Some((same, head)) if same == (high, low) => first[row as usize] = head,
+                _ => head = Some(((high, low), row)),
             }
         }
         let mut at = Vec::with_capacity(first.len());
@@ -111,7 +116,7 @@ impl Ordering {
                 at.push(turns.next().and_then(|row| Head::of(row).at).map_or(NEVER, |at| at.0));
             }
         }
-        Ok(Self { first, at, order: Vec::new() })
+        Self { first, at, order: Vec::new() }
     }
 
     /// Chooses the rows of the window and sorts them.
@@ -122,19 +127,20 @@ impl Ordering {
         // A row without a time goes where its session's row before it went.
         let mut taken = vec![false; self.first.len()];
         let mut going = vec![false; self.first.len()];
-        for row in 0..self.first.len() {
+        for (row, taken) in taken.iter_mut().enumerate() {
             let session = self.first[row] as usize;
             if self.at[row] != NEVER || session == row {
                 going[session] = self.at[row] == NEVER || inside(self.at[row]);
             }
-            taken[row] = going[session];
+            *taken = going[session];
         }
         drop(going);
         self.lead(&taken);
         self.order = (0..self.first.len() as u32).filter(|row| taken[*row as usize]).collect();
         drop(taken);
         if self.order.is_empty() {
-            let end = |end: Option<Micros>, open: &str| end.map_or_else(|| open.to_owned(), |end| end.to_string());
+            let end =
+                |end: Option<Micros>, open: &str| end.map_or_else(|| open.to_owned(), |end| end.to_string());
             return Err(DatasetError::Window {
                 file: wanted.file.to_owned(),
                 from: end(wanted.from, "the start"),
@@ -143,7 +149,10 @@ impl Ordering {
             });
         }
         if rows.origin.is_some()
-            && let Some(row) = self.order.iter().find(|row| self.first[**row as usize] == **row && self.at[**row as usize] == NEVER)
+            && let Some(row) = self
+                .order
+                .iter()
+                .find(|row| self.first[**row as usize] == **row && self.at[**row as usize] == NEVER)
         {
             return Err(DatasetError::Untimed { file: wanted.file.to_owned(), row: u64::from(*row) + 1 });
         }
@@ -171,7 +180,7 @@ impl Ordering {
     }
 
     /// Writes the rows once more, in order.
-    fn write(self, wanted: &Wanted<'_>, rows: Told) -> Result<Told, DatasetError> {
+    fn write(self, wanted: &Wanted<'_>, rows: &Told) -> Result<Told, DatasetError> {
         let Self { first, at, order } = self;
         let failed = |source| shelf(wanted.file, source);
         let mut items = Items::new(rows.items.another_shelf().map_err(failed)?);
@@ -180,7 +189,10 @@ impl Ordering {
         let mut turns: Vec<Vec<u8>> = Vec::new();
         for session in order.chunk_by(|a, b| first[*a as usize] == first[*b as usize]) {
             if session.len() > MOST_TURNS as usize {
-                return Err(DatasetError::Turns { file: wanted.file.to_owned(), row: u64::from(session[0]) + 1 });
+                return Err(DatasetError::Turns {
+                    file: wanted.file.to_owned(),
+                    row: u64::from(session[0]) + 1,
+                });
             }
             turns.clear();
             for row in session {

@@ -24,7 +24,7 @@ pub(super) struct Items {
     most_turns: u32,
     /// The block being filled; empty once [`Items::finish`] was called.
     filling: Vec<u8>,
-    filling_items: u32,
+    filled: u32,
 }
 
 impl Items {
@@ -37,7 +37,7 @@ impl Items {
             rows: 0,
             most_turns: 0,
             filling: Vec::new(),
-            filling_items: 0,
+            filled: 0,
         }
     }
 
@@ -69,7 +69,7 @@ impl Items {
     /// One more item, of `turns` packed rows.
     pub(super) fn push<T: AsRef<[u8]>>(&mut self, turns: &[T]) -> io::Result<()> {
         let size: usize = turns.iter().map(|turn| turn.as_ref().len()).sum();
-        if self.filling_items > 0 && self.filling.len() + size > BLOCK_BYTES {
+        if self.filled > 0 && self.filling.len() + size > BLOCK_BYTES {
             self.finish()?;
         }
         put(&mut self.filling, turns.len() as u64);
@@ -77,11 +77,11 @@ impl Items {
             put(&mut self.filling, turn.as_ref().len() as u64);
             self.filling.extend_from_slice(turn.as_ref());
         }
-        self.filling_items += 1;
+        self.filled += 1;
         self.len += 1;
         self.rows += turns.len() as u64;
         self.most_turns = self.most_turns.max(turns.len() as u32);
-        if self.filling_items == BLOCK_ITEMS || self.filling.len() >= BLOCK_BYTES {
+        if self.filled == BLOCK_ITEMS || self.filling.len() >= BLOCK_BYTES {
             self.finish()?;
         }
         Ok(())
@@ -89,12 +89,12 @@ impl Items {
 
     /// Closes the block being filled; to be called before anything is read.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        if self.filling_items > 0 {
-            self.firsts.push(self.len - self.filling_items);
+        if self.filled > 0 {
+            self.firsts.push(self.len - self.filled);
             self.begins.push(self.shelf.len());
             self.shelf.append(&self.filling)?;
             self.filling.clear();
-            self.filling_items = 0;
+            self.filled = 0;
         }
         Ok(())
     }

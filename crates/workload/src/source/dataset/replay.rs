@@ -116,7 +116,8 @@ impl Replay {
     }
 
     fn osl(&self, row: &Head<'_>, key: u64) -> Option<u32> {
-        row.output_length.or_else(|| self.output.map(|lengths| lengths.draw(&mut self.seed.stream("osl", key))))
+        row.output_length
+            .or_else(|| self.output.map(|lengths| lengths.draw(&mut self.seed.stream("osl", key))))
     }
 
     /// The blocks of a row: id and tokens of each.
@@ -160,7 +161,8 @@ impl Source for Replay {
                     let isl = self.extend(&mut text, row.input_length.unwrap_or(0), "text", key);
                     (Some(isl), Prompt::Text(text), self.osl(&row, key))
                 }
-                Said::Text(text) => (None, Prompt::Text(text), self.osl(&row, key)),
+                // A text has a length where its format's customs had it counted, with the tokenizer of the run.
+                Said::Text(text) => (row.input_length, Prompt::Text(text), self.osl(&row, key)),
                 Said::Messages(messages) => (None, Prompt::Messages(messages), self.osl(&row, key)),
                 Said::Payload(body) => {
                     // A body is sent as it is: what it does not ask for is not asked.
@@ -215,7 +217,6 @@ impl Source for Replay {
         }
         let (own, at) = self.row(item, turn, |row| (row.delay, row.at));
         match own {
-            Some(own) if self.sessions.delay_ratio == 1.0 => own,
             Some(own) => Micros(libm::round(own.0 as f64 * self.sessions.delay_ratio) as i64),
             // It has a time of its own.
             None if at.is_some() && self.is_timed() => Micros::ZERO,

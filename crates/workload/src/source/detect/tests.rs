@@ -21,6 +21,15 @@ fn golden_files_are_known_by_their_beginnings() {
         (include_bytes!("../../../tests/golden/aiperf-0.13.0/multi_turn.jsonl"), F::MultiTurn),
         (include_bytes!("../../../tests/golden/aiperf-0.13.0/share_gpt.json"), F::ShareGpt),
         (include_bytes!("../../../tests/golden/aiperf-0.13.0/inputs.json"), F::InputsJson),
+        (include_bytes!("../../../tests/golden/azure/2023.csv"), F::Azure),
+        (include_bytes!("../../../tests/golden/azure/2024.csv"), F::Azure),
+        (include_bytes!("../../../tests/golden/burst_gpt/release_1.csv"), F::BurstGpt),
+        (include_bytes!("../../../tests/golden/burst_gpt/release_2.csv"), F::BurstGpt),
+        (include_bytes!("../../../tests/golden/dynamo-1.6.1/request_trace.jsonl"), F::DynamoRequests),
+        (include_bytes!("../../../tests/golden/dynamo-1.6.1/agents.jsonl"), F::DynamoRequests),
+        (include_bytes!("../../../tests/golden/mooncake/fast25.jsonl"), F::Mooncake),
+        (include_bytes!("../../../tests/golden/mooncake/sessions.jsonl"), F::Mooncake),
+        (include_bytes!("../../../tests/golden/mooncake/words.jsonl"), F::Mooncake),
     ] {
         assert_eq!(detect("f", bytes, true), Ok(format));
         // However little of it is there, as long as its first keys are.
@@ -45,6 +54,8 @@ fn every_layout_of_the_field_is_known() {
         ("{\"input_length\": 10}", F::Mooncake),
         ("{\"payload\": {\"prompt\": \"a\"}, \"timestamp\": 3}", F::Mooncake),
         ("{\"text_input\": \"a\"}\n{\"input_length\": 10}", F::Mooncake),
+        ("{\"text_input\": \"a\", \"session_id\": \"s\"}", F::Mooncake),
+        ("{\"messages\": [{\"role\": \"user\"}], \"tools\": [{}]}", F::Mooncake),
         (
             "{\"chat_id\": 159, \"parent_chat_id\": -1, \"timestamp\": 61.114, \"input_length\": 21, \"hash_ids\": [1, 2]}",
             F::VllmTimed,
@@ -87,6 +98,7 @@ fn what_is_nothing_known_says_what_it_is() {
     for (text, what) in [
         ("{\"output_length\": 3, \"x\": 1}", "its first row is an object with `output_length`, `x`"),
         ("[{\"instruction\": \"a\"}]", "a JSON list of an object with `instruction`"),
+        ("{\n\"all\": [\n{\"turns\": [\"a\"]}\n]}", "it is one JSON object: an object with `all`"),
         ("[1, 2]", "a JSON list of no object"),
         ("hello", "it begins with `hello`"),
         ("a,b,c\n1,2,3", "a table with the header `a,b,c`"),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::source::golden::all;
 
 fn rows(text: &str) -> (Vec<Result<Row, RowError>>, BTreeMap<String, u64>) {
     let mut rows = Mooncake::new("t.jsonl", Box::new(std::io::Cursor::new(text.to_owned().into_bytes())));
@@ -47,7 +48,10 @@ fn every_optional_field_and_other_names() {
     let seen: Vec<Row> = seen.into_iter().map(Result::unwrap).collect();
     assert_eq!((seen[0].at, seen[0].delay), (Some(Micros(1_235)), Some(Micros(2_500))));
     assert_eq!((seen[0].input_length, seen[0].output_length), (Some(10), Some(4)));
-    assert_eq!((seen[0].session.as_deref(), seen[0].priority, &seen[0].said), (Some("a"), Some(-3), &Said::Length));
+    assert_eq!(
+        (seen[0].session.as_deref(), seen[0].priority, &seen[0].said),
+        (Some("a"), Some(-3), &Said::Length)
+    );
     assert_eq!((&seen[1].said, seen[1].session.as_deref()), (&Said::Text("hi".to_owned()), Some("7")));
     assert_eq!(seen[1].extra.as_ref().unwrap()["top_p"], 1);
     assert!(matches!(&seen[2].said, Said::Messages(m) if m[0]["content"] == "x"));
@@ -57,7 +61,14 @@ fn every_optional_field_and_other_names() {
     let counts: Vec<_> = ignored.iter().map(|(key, n)| (key.as_str(), *n)).collect();
     assert_eq!(
         counts,
-        [("output_token_ids", 1), ("policy_class", 1), ("request_id", 1), ("strict_priority", 1), ("type", 1), ("x", 2)]
+        [
+            ("output_token_ids", 1),
+            ("policy_class", 1),
+            ("request_id", 1),
+            ("strict_priority", 1),
+            ("type", 1),
+            ("x", 2)
+        ]
     );
 }
 
@@ -80,8 +91,18 @@ fn times_are_exact_to_the_microsecond() {
 #[test]
 fn a_bad_row_is_named_and_the_next_is_read() {
     for (bad, column, field, what) in [
-        (r#"{"input_length": 6, "hash_ids": [1, -3]}"#, 38, Some("hash_ids"), "integer `-3`, expected an id of 64 bits"),
-        (r#"{"input_length": 6, "hash_ids": [18446744073709551616]}"#, 53, Some("hash_ids"), "expected an id of 64 bits"),
+        (
+            r#"{"input_length": 6, "hash_ids": [1, -3]}"#,
+            38,
+            Some("hash_ids"),
+            "integer `-3`, expected an id of 64 bits",
+        ),
+        (
+            r#"{"input_length": 6, "hash_ids": [18446744073709551616]}"#,
+            53,
+            Some("hash_ids"),
+            "expected an id of 64 bits",
+        ),
         (r#"{"input_length": 6, "hash_ids": [1.5]}"#, 36, Some("hash_ids"), "floating point `1.5`"),
         (r#"{"input_length": 6, "hash_ids": 1}"#, 33, Some("hash_ids"), "a list of ids"),
         (r#"{"input_length": "6"}"#, 20, Some("input_length"), "a whole number of tokens"),
@@ -94,15 +115,20 @@ fn a_bad_row_is_named_and_the_next_is_read() {
         (r#"{"input_length": 1, "timestamp": "now"}"#, 38, Some("timestamp"), "string \"now\""),
         (r#"{"input_length": 1, "input_tokens": 1}"#, 38, Some("input_length"), "given twice"),
         (r#"{"timestamp": 1}"#, 1, None, "none of `input_length`"),
-        (r#"{"input_length": 1, "text_input": "x"}"#, 21, Some("text_input"), "both `input_length` and `text_input`"),
+        (
+            r#"{"input_length": 1, "text_input": "x"}"#,
+            21,
+            Some("text_input"),
+            "both `input_length` and `text_input`",
+        ),
         (r#"{"text_input": "x", "hash_ids": [1]}"#, 21, Some("hash_ids"), "cannot go with `text_input`"),
         (r#"{"text_input": "x", "tools": []}"#, 21, Some("tools"), "only go with `messages`"),
         (r#"{"messages": []}"#, 2, Some("messages"), "empty"),
         (r#"{"messages": [1]}"#, 2, Some("messages"), "`messages[0]`"),
         (r#"{"payload": {}}"#, 2, Some("payload"), "empty"),
         (r#"{"input_length": 1"#, 18, Some("input_length"), "EOF"),
-        (r#"{"input_length": 1} x"#, 21, None, "trailing"),
-        (r#"[1]"#, 0, None, "a JSON object"),
+        (r#"{"input_length": 1} x"#, 21, Some("input_length"), "trailing"),
+        ("[1]", 0, None, "a JSON object"),
         ("not json", 2, None, "expected"),
     ] {
         let (seen, _) = rows(&format!("{{\"input_length\": 1}}\n{bad}\n{{\"input_length\": 2}}\n"));
@@ -112,7 +138,10 @@ fn a_bad_row_is_named_and_the_next_is_read() {
         assert_eq!((error.line, error.field.as_deref(), error.fatal), (2, field, false), "{message}");
         assert!(column == 0 || error.column == column, "{bad}: {message}");
         assert!(message.starts_with("t.jsonl:2:") && message.contains(what), "{bad}: {message}");
-        assert!(message.contains("\nhint: a row is one JSON object") && !message.contains(" at line "), "{message}");
+        assert!(
+            message.contains("\nhint: a row is one JSON object") && !message.contains(" at line "),
+            "{message}"
+        );
         assert_eq!(seen[2].clone().unwrap().input_length, Some(2));
     }
 }
@@ -124,4 +153,68 @@ fn whoever_uses_a_row_can_say_what_is_wrong_with_it() {
     rows.next_row().unwrap().unwrap();
     let error = rows.wrong(Some("input_length"), "`input_length` is odd".to_owned());
     assert!(error.to_string().starts_with("t:3:10: `input_length` is odd\nhint: "), "{error}");
+}
+
+/// Rows as AIPerf 0.13.0's loader has them: conversations of turns.
+fn conversations(rows: &[Row]) -> Value {
+    let number = |time: Micros| {
+        if time.0 % 1_000 == 0 { (time.0 / 1_000).into() } else { time.as_millis_f64().into() }
+    };
+    let mut sessions: Vec<(Option<&str>, Vec<Value>)> = Vec::new();
+    for row in rows {
+        let mut turn = Map::new();
+        let mut put = |key: &str, value: Value| drop(turn.insert(key.to_owned(), value));
+        match &row.said {
+            Said::Blocks(ids) => put("hash_ids", ids.clone().into()),
+            Said::Text(text) => put("text_input", text.clone().into()),
+            Said::Messages(messages) => put("messages", messages.clone().into()),
+            Said::Payload(body) => put("payload", body.clone()),
+            Said::Length => {}
+        }
+        if let Some(n) = row.input_length {
+            put("input_length", n.into());
+        }
+        if let Some(n) = row.output_length {
+            put("output_length", n.into());
+        }
+        if let Some(at) = row.at {
+            put("timestamp", number(at));
+        }
+        if let Some(delay) = row.delay {
+            put("delay", number(delay));
+        }
+        let mut extra = row.extra.clone().unwrap_or_default();
+        if let Some(tools) = extra.remove("tools") {
+            put("tools", tools);
+        }
+        if !extra.is_empty() {
+            put("extra", Value::Object(extra));
+        }
+        let session = row.session.as_deref();
+        match sessions.iter_mut().find(|(name, _)| session.is_some() && *name == session) {
+            Some((_, turns)) => turns.push(Value::Object(turn)),
+            None => sessions.push((session, vec![Value::Object(turn)])),
+        }
+    }
+    let conversation = |(name, turns): (Option<&str>, Vec<Value>)| {
+        let mut map = Map::from_iter([("turns".to_owned(), Value::from(turns))]);
+        map.extend(name.map(|name| ("session_id".to_owned(), name.into())));
+        Value::Object(map)
+    };
+    sessions.into_iter().map(conversation).collect()
+}
+
+#[test]
+fn golden_files_are_what_aiperf_makes_of_them() {
+    let said: Value = serde_json::from_str(include_str!("../../../tests/golden/mooncake/said.json")).unwrap();
+    for (file, text) in [
+        ("mooncake/fast25.jsonl", include_str!("../../../tests/golden/mooncake/fast25.jsonl")),
+        ("mooncake/sessions.jsonl", include_str!("../../../tests/golden/mooncake/sessions.jsonl")),
+        ("mooncake/words.jsonl", include_str!("../../../tests/golden/mooncake/words.jsonl")),
+        ("mooncake/bodies.jsonl", include_str!("../../../tests/golden/mooncake/bodies.jsonl")),
+    ] {
+        let mut rows = Mooncake::new(file, Box::new(text.as_bytes()));
+        assert_eq!(conversations(&all(&mut rows)), said[file], "{file}");
+        assert!(rows.ignored().is_empty());
+    }
 }

@@ -127,31 +127,40 @@ fn prefixes() -> impl Strategy<Value = PrefixSpec> {
     let none = PrefixSpec::default();
     prop_oneof![
         Just(none.clone()),
-        (1_u32..40, 1_u32..5, zipf, prop::option::of(1_u32..4)).prop_map(|(length, pool, choice, prompts)| {
-            PrefixSpec { length, pool, choice, prompts, ..PrefixSpec::default() }
-        }),
+        (1_u32..40, 1_u32..5, zipf, prop::option::of(1_u32..4)).prop_map(
+            |(length, pool, choice, prompts)| {
+                PrefixSpec { length, pool, choice, prompts, ..PrefixSpec::default() }
+            }
+        ),
         (0_u32..20, 0_u32..20).prop_map(move |(system, user_context)| PrefixSpec {
             system,
             user_context,
             ..none.clone()
         }),
-        (0.0..0.9, 1_u32..5).prop_map(|(r, pool)| PrefixSpec { ratio: Some(r), pool, ..PrefixSpec::default() }),
-        (0.0..0.9, 1_u32..5)
-            .prop_map(|(h, pool)| PrefixSpec { hit_rate: Some(h), pool, ..PrefixSpec::default() }),
+        (0.0..0.9, 1_u32..5).prop_map(|(r, pool)| PrefixSpec {
+            ratio: Some(r),
+            pool,
+            ..PrefixSpec::default()
+        }),
+        (0.0..0.9, 1_u32..5).prop_map(|(h, pool)| PrefixSpec {
+            hit_rate: Some(h),
+            pool,
+            ..PrefixSpec::default()
+        }),
     ]
 }
 
 fn session_specs() -> impl Strategy<Value = SessionSpec> {
-    (1_u32..5, 0.0..2.0, prop::bool::ANY, prop::bool::ANY).prop_map(|(turns, turns_stddev, none, exponential)| {
-        SessionSpec {
+    (1_u32..5, 0.0..2.0, prop::bool::ANY, prop::bool::ANY).prop_map(
+        |(turns, turns_stddev, none, exponential)| SessionSpec {
             turns,
             turns_stddev,
             delay: if turns > 1 { Duration(Micros(2_000)) } else { Duration::default() },
             delay_law: if exponential { DelayLaw::Exponential } else { DelayLaw::Normal },
             history: if none { History::None } else { History::Reply },
             ..SessionSpec::default()
-        }
-    })
+        },
+    )
 }
 
 fn workloads() -> impl Strategy<Value = WorkloadSpec> {
@@ -179,7 +188,7 @@ fn workloads() -> impl Strategy<Value = WorkloadSpec> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// Whatever is asked and not refused: a shape is its request without words, and segments are shared where letters are.
     #[test]
@@ -213,7 +222,13 @@ proptest! {
 
 #[test]
 fn a_ratio_cuts_the_prompt_as_dynamo_does() {
-    for (ratio, prefix, own) in [(0.1, 1_400, 12_600), (0.3, 4_200, 9_800), (0.5, 7_000, 7_000), (0.7, 9_800, 4_200), (0.9, 12_600, 1_400)] {
+    for (ratio, prefix, own) in [
+        (0.1, 1_400, 12_600),
+        (0.3, 4_200, 9_800),
+        (0.5, 7_000, 7_000),
+        (0.7, 9_800, 4_200),
+        (0.9, 12_600, 1_400),
+    ] {
         let spec = PrefixSpec { ratio: Some(ratio), pool: 20, ..PrefixSpec::default() };
         assert_eq!(spec.split(14_000), Some((prefix, own)), "{ratio}");
         let spec = WorkloadSpec { isl: 14_000, prefix: spec, ..WorkloadSpec::default() };
@@ -223,7 +238,10 @@ fn a_ratio_cuts_the_prompt_as_dynamo_does() {
     // Both parts are cut: a token is lost.
     assert_eq!(PrefixSpec { ratio: Some(0.5), ..PrefixSpec::default() }.split(7), Some((3, 3)));
     // No ratio at all is a point of the sweep.
-    let none = WorkloadSpec { prefix: PrefixSpec { ratio: Some(0.0), ..PrefixSpec::default() }, ..WorkloadSpec::default() };
+    let none = WorkloadSpec {
+        prefix: PrefixSpec { ratio: Some(0.0), ..PrefixSpec::default() },
+        ..WorkloadSpec::default()
+    };
     assert_eq!((plan(&none).shape(0).isl, segments(plan(&none).shape(0).content).len()), (Some(512), 1));
 }
 
@@ -257,7 +275,13 @@ fn a_hit_rate_is_what_a_large_cache_finds() {
 #[test]
 fn words_of_its_own_in_front_leave_nothing_to_be_found() {
     let prefix = PrefixSpec { length: 40, pool: 1, ..PrefixSpec::default() };
-    let spec = WorkloadSpec { isl: 30, prefix, entries: Some(3), cache_bust: CacheBust::Prefix, ..WorkloadSpec::default() };
+    let spec = WorkloadSpec {
+        isl: 30,
+        prefix,
+        entries: Some(3),
+        cache_bust: CacheBust::Prefix,
+        ..WorkloadSpec::default()
+    };
     // Two runs of one seed, in which items come again.
     let runs = [plan_with(&spec, Some(1)), plan_with(&spec, Some(2))];
     assert_eq!(runs[0].distinct(), None);
@@ -280,7 +304,13 @@ fn words_of_its_own_in_front_leave_nothing_to_be_found() {
 #[test]
 fn words_of_its_own_behind_the_prefix_leave_the_prefix_to_be_found() {
     let prefix = PrefixSpec { length: 40, pool: 1, ..PrefixSpec::default() };
-    let spec = WorkloadSpec { isl: 30, prefix, entries: Some(3), cache_bust: CacheBust::Suffix, ..WorkloadSpec::default() };
+    let spec = WorkloadSpec {
+        isl: 30,
+        prefix,
+        entries: Some(3),
+        cache_bust: CacheBust::Suffix,
+        ..WorkloadSpec::default()
+    };
     let runs = [plan_with(&spec, Some(1)), plan_with(&spec, Some(2))];
     let texts: Vec<_> =
         runs.iter().flat_map(|run| (0..30).map(|i| letters(&run.request(i).prompt))).collect();
@@ -320,7 +350,10 @@ fn a_system_prompt_is_everybodys_and_a_context_one_sessions() {
     let sessions = SessionSpec { turns: 3, history: History::None, ..SessionSpec::default() };
     let spec = WorkloadSpec { isl: 20, prefix, sessions, ..WorkloadSpec::default() };
     let none = plan(&spec);
-    let said = |plan: &Plan, item, turn| match plan.request(Numbering::Turns.index(Phase::Profiling, item, turn)).prompt {
+    let said = |plan: &Plan, item, turn| match plan
+        .request(Numbering::Turns.index(Phase::Profiling, item, turn))
+        .prompt
+    {
         Prompt::System { system, text } => (system, text),
         Prompt::Text(text) => (String::new(), text),
         other => panic!("{other:?}"),
@@ -371,7 +404,8 @@ fn pairs_of_a_file_are_drawn_together() {
     assert_eq!(Plan::new(&spec, Seed(1), inputs()).err(), Some(WorkloadError::LengthsFile));
     let pairs = Empirical::new(vec![(11, 2), (30, 5)]);
     let plan = Plan::new(&spec, Seed(1), Inputs { lengths: pairs.clone(), ..inputs() }).unwrap();
-    let seen: BTreeSet<_> = (0..100).map(|i| (plan.shape(i).isl.unwrap(), plan.shape(i).osl.unwrap())).collect();
+    let seen: BTreeSet<_> =
+        (0..100).map(|i| (plan.shape(i).isl.unwrap(), plan.shape(i).osl.unwrap())).collect();
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [(11, 2), (30, 5)]);
     let without = WorkloadSpec::default();
     let error = Plan::new(&without, Seed(1), Inputs { lengths: pairs, ..inputs() }).err();
@@ -381,7 +415,8 @@ fn pairs_of_a_file_are_drawn_together() {
 #[test]
 fn the_ten_millionth_request_is_as_near_as_the_first() {
     let prefix = PrefixSpec { length: 50, pool: 1_000, choice: PrefixChoice::Zipf, ..PrefixSpec::default() };
-    let spec = WorkloadSpec { lengths: Some("L(200,300)/(50,20)".to_owned()), prefix, ..WorkloadSpec::default() };
+    let spec =
+        WorkloadSpec { lengths: Some("L(200,300)/(50,20)".to_owned()), prefix, ..WorkloadSpec::default() };
     let (one, other) = (plan(&spec), plan(&spec));
     let last = 9_999_999;
     assert_eq!(one.request(last), other.request(last));

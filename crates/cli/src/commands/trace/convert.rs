@@ -1,0 +1,162 @@
+//! `tokmark trace convert`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokmark_base::Seed;
+use tokmark_tokens::Tokenizer;
+use tokmark_workload::source::burst_gpt::{BurstGpt, Only};
+use tokmark_workload::source::share_gpt::Counter;
+use tokmark_workload::source::{self, FileFormat, Rows};
+use tokmark_workload::trace::convert::ConvertSpec;
+use tokmark_workload::trace::read::Tokenise;
+use tokmark_workload::trace::{Blocks, Converted, FromRows, Sorted, TraceRow, TraceRows, row_line};
+
+use super::change::not_a_factor;
+use super::files::{self, Target};
+use super::{Reading, finish};
+use crate::args::trace::{ConvertArgs, ConvertFormat};
+use crate::commands::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::tokenizer_home;
+
+/// Runs the verb.
+pub(super) fn run(args: &ConvertArgs, context: &Context) -> Result<Exit, Failure> {
+    check(args)?;
+    let target = Target::of(&args.write.output, &context.screen)?;
+    let usual = if args.format == ConvertFormat::Burstgpt { 128 } else { 512 };
+    let mut reading = Reading::new(&context.screen, args.skip_bad_rows);
+    let mut source = source(args, args.block_size.unwrap_or(usual), context)?;
+    if args.format != ConvertFormat::Dynamo {
+        let mut rows = Converted::new(source, spec(args, args.block_size.unwrap_or(usual)));
+        let written = write(&mut rows, &mut reading, &target, context)?;
+        return Ok(told(args, &reading, &rows.source().left_out(), written, &target, context));
+    }
+    // Dynamo writes requests in the order in which they ended.
+    let sorted = Sorted::read(&mut source, |error| reading.wrong(error))?;
+    let own = source.block_size();
+    if let (Some(asked), Some(own)) = (args.block_size, own)
+        && asked != own
+    {
+        return Err(Failure::usage(format!(
+            "--block-size {asked}: the trace's own is {own}\nhint: leave it out; `tokmark trace scale` cannot change it either"
+        )));
+    }
+    let mut rows = Converted::new(sorted, spec(args, own.unwrap_or(usual)));
+    let written = write(&mut rows, &mut reading, &target, context)?;
+    Ok(told(args, &reading, &source.left_out(), written, &target, context))
+}
+
+fn write(
+    rows: &mut dyn TraceRows,
+    reading: &mut Reading<'_>,
+    target: &Target,
+    context: &Context,
+) -> Result<u64, Failure> {
+    let mut row = TraceRow::default();
+    target.write(&context.screen, |line| {
+        let more = reading.next(rows, &mut row)?;
+        if more {
+            row_line(&row, line);
+        }
+        Ok(more)
+    })
+}
+
+/// Says what was done.
+fn told(
+    args: &ConvertArgs,
+    reading: &Reading<'_>,
+    left_out: &BTreeMap<&'static str, u64>,
+    written: u64,
+    target: &Target,
+    context: &Context,
+) -> Exit {
+    let mut object = reading.told();
+    for (why, n) in left_out {
+        context.screen.note(&format!("left out: {n} {why}"));
+    }
+    object["left_out"] = json!(left_out);
+    object["seed"] = args.seed.into();
+    finish(&mut object, written, target, context);
+    context.screen.object(&object);
+    Exit::Good
+}
+
+fn spec(args: &ConvertArgs, block_size: u32) -> ConvertSpec {
+    let usual = if args.format == ConvertFormat::Burstgpt { 10_000 } else { 0 };
+    let out_of = args.num_hash_blocks.unwrap_or(usual);
+    let drawn = Blocks::Random { out_of, seed: Seed(args.seed) };
+    ConvertSpec {
+        block_size,
+        blocks: if out_of > 0 { drawn } else { Blocks::AsGiven },
+        speed_ratio: args.speed_ratio,
+        skip: args.skip_num_prompt,
+        limit: args.num_prompt,
+    }
+}
+
+/// The rows of the file as they are.
+fn source(args: &ConvertArgs, block_size: u32, context: &Context) -> Result<FromRows, Failure> {
+    let (name, input) = files::open(&args.file)?;
+    let plain = |format, input| source::rows(format, &name, input, &source::Reading::default());
+    let rows: Box<dyn Rows> = match args.format {
+        ConvertFormat::Burstgpt if args.model.is_some() || args.log_type.is_some() => {
+            let only = Only {
+                model: args.model.map(|model| model.name().to_owned()),
+                log_type: args.log_type.map(|log| log.name().to_owned()),
+            };
+            Box::new(BurstGpt::filtered(&name, input, only))
+        }
+        ConvertFormat::Burstgpt => plain(FileFormat::BurstGpt, input),
+        ConvertFormat::Azure => plain(FileFormat::Azure, input),
+        ConvertFormat::Dynamo => plain(FileFormat::DynamoRequests, input),
+        ConvertFormat::Sharegpt => {
+            let tokenizer = Arc::new(tokenizer(args, context)?);
+            let counting = tokenizer.clone();
+            let count: Counter = Arc::new(move |text: &str| counting.count(text).ok());
+            let reading = source::Reading { count: Some(count), first_turns: true };
+            let tokenise: Tokenise = Box::new(move |text| tokenizer.ids(text).map_err(|e| e.to_string()));
+            let rows = source::rows(FileFormat::ShareGpt, &name, input, &reading);
+            return Ok(FromRows::new(&name, rows, Some((tokenise, block_size))));
+        }
+    };
+    Ok(FromRows::new(&name, rows, None))
+}
+
+fn check(args: &ConvertArgs) -> Result<(), Failure> {
+    if !args.speed_ratio.is_finite() || args.speed_ratio <= 0.0 {
+        return Err(not_a_factor("speed-ratio", args.speed_ratio));
+    }
+    let given = [("model", args.model.is_some()), ("log-type", args.log_type.is_some())];
+    if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given && args.format != ConvertFormat::Burstgpt) {
+        return Err(Failure::usage(format!("--{flag} is about BurstGPT\nhint: leave it out, or give --format burstgpt")));
+    }
+    let words = args.format == ConvertFormat::Sharegpt;
+    if args.tokenizer.is_some() && !words {
+        return Err(Failure::usage("--tokenizer counts words, and this format has lengths\nhint: leave it out"));
+    }
+    if args.num_hash_blocks.is_some_and(|n| n > 0) && (words || args.format == ConvertFormat::Dynamo) {
+        return Err(Failure::usage(
+            "--num-hash-blocks draws blocks, and this format has its own\nhint: leave it out",
+        ));
+    }
+    Ok(())
+}
+
+fn tokenizer(args: &ConvertArgs, context: &Context) -> Result<Tokenizer, Failure> {
+    let Some(name) = &args.tokenizer else { return Ok(Tokenizer::o200k()) };
+    let Some(dir) = tokenizer_home::find(name, &context.environment) else {
+        return Err(Failure::usage(format!(
+            "--tokenizer `{name}`: no {} there\nhint: give the directory a model was downloaded to; nothing is downloaded here",
+            tokenizer_home::FILE
+        )));
+    };
+    let file = dir.join(tokenizer_home::FILE);
+    let json = std::fs::read(&file).map_err(|e| {
+        Failure::usage(format!("{}: {e}\nhint: --tokenizer takes a readable directory", file.display()))
+    })?;
+    Tokenizer::from_json(&file.display().to_string(), &json).map_err(|e| Failure::usage(e.to_string()))
+}

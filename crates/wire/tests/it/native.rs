@@ -1,0 +1,156 @@
+//! The engines' own `/generate`: bodies as SGLang 0.5.23 and Text Generation Inference take them, streams as they answer.
+
+use serde_json::{Map, Value, json};
+use tokmark_record::Usage;
+use tokmark_wire::{Ask, Body, BodyOptions, EndpointKind, Nvext, Own, ReplyReader, ReplyWriter};
+
+use crate::streams::read;
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+
+fn options(extra: &Value) -> BodyOptions {
+    BodyOptions {
+        model: "m".to_owned(),
+        streaming: true,
+        max_tokens_field: "max_tokens",
+        hold_osl: true,
+        nvext: Nvext::default(),
+        extra: extra.as_object().cloned().unwrap_or_default(),
+    }
+}
+
+fn body(kind: EndpointKind, options: &BodyOptions, ask: &Ask<'_>) -> Value {
+    serde_json::from_slice(&kind.encode_ask(options, ask)).unwrap()
+}
+
+#[test]
+fn bodies_have_the_prompt_and_what_limits_the_output() {
+    let ask = Ask::of(Body::System { system: "be brief ", text: "hello" }, Some(7));
+    let more = options(&json!({"sampling_params": {"temperature": 0}, "rid": "r"}));
+    let want = json!({
+        "text": "be brief hello",
+        "sampling_params": {"max_new_tokens": 7, "min_new_tokens": 7, "ignore_eos": true, "temperature": 0},
+        "stream": true,
+        "rid": "r",
+    });
+    assert_eq!(body(EndpointKind::Sglang, &more, &ask), want);
+    let more = options(&json!({"parameters": {"seed": 1}}));
+    let want =
+        json!({"inputs": "be brief hello", "parameters": {"details": true, "max_new_tokens": 7, "seed": 1}});
+    assert_eq!(body(EndpointKind::Tgi, &more, &ask), want);
+    assert_eq!(EndpointKind::Tgi.path(true), "/generate_stream");
+    assert_eq!(EndpointKind::Tgi.path(false), "/generate");
+}
+
+#[test]
+fn dynamo_is_told_and_asked_what_is_wanted() {
+    let ask = Ask { own: Own { priority: Some(3), ..Own::default() }, ..Ask::of(Body::Text("a"), Some(9)) };
+    let nvext = |hints, timing| {
+        let options = BodyOptions { nvext: Nvext { hints, timing }, ..options(&json!({})) };
+        body(EndpointKind::Chat, &options, &ask)["nvext"].clone()
+    };
+    assert_eq!(nvext(false, false), Value::Null);
+    assert_eq!(nvext(true, false), json!({"agent_hints": {"osl": 9, "priority": 3}}));
+    assert_eq!(
+        nvext(true, true),
+        json!({"agent_hints": {"osl": 9, "priority": 3}, "extra_fields": ["timing"]})
+    );
+}
+
+#[test]
+fn a_stream_that_says_everything_again_counts_what_is_new() {
+    let event = |text: &str, ids: &[u32], tokens: u32, finish: Value| {
+        let meta = json!({"id": "x", "finish_reason": finish, "prompt_tokens": 3, "completion_tokens": tokens, "cached_tokens": 2});
+        format!("data: {}\n\n", json!({"text": text, "output_ids": ids, "meta_info": meta}))
+    };
+    let length = json!({"type": "length", "length": 4});
+    let whole = [
+        event("a a", &[5, 5], 2, Value::Null),
+        event("a a b", &[5, 5, 6], 3, Value::Null),
+        event("a a b é", &[5, 5, 6, 7], 4, length.clone()),
+    ];
+    let new = [
+        event("a a", &[5, 5], 2, Value::Null),
+        event(" b", &[6], 3, Value::Null),
+        event(" é", &[7], 4, length),
+    ];
+    for events in [whole, new] {
+        let bytes = [HEAD, events.concat().as_bytes(), b"data: [DONE]\n\n"].concat();
+        let (reply, _) = read(&mut ReplyReader::new(EndpointKind::Sglang, true, true), &[&bytes]);
+        assert_eq!(reply.failure, None);
+        assert_eq!((reply.content_events, reply.first_event_tokens, reply.done), (3, Some(2), true));
+        assert_eq!(reply.text.unwrap().output, "a a b é");
+        assert_eq!(reply.finish_reason.as_deref(), Some("length"));
+        let usage = reply.usage.unwrap();
+        assert_eq!((usage.prompt, usage.completion, usage.cached), (Some(3), Some(4), Some(2)));
+    }
+}
+
+#[test]
+fn what_is_written_reads_back() {
+    let usage = Usage { prompt: Some(5), completion: Some(2), cached: Some(4), reasoning: None };
+    for kind in [EndpointKind::Sglang, EndpointKind::Tgi] {
+        let mut writer = ReplyWriter::new(kind, "1", "m", 1);
+        let mut out = HEAD.to_vec();
+        writer.role(&mut out);
+        writer.content("a ", Some(&Usage { completion: Some(1), ..usage }), &mut out);
+        writer.content("é", Some(&usage), &mut out);
+        writer.finish("length", &mut out);
+        writer.usage(&usage, &mut out);
+        writer.done(&mut out);
+        let (reply, _) = read(&mut ReplyReader::new(kind, true, true), &[&out]);
+        assert_eq!((reply.failure, reply.content_events), (None, 2), "{kind:?}");
+        assert_eq!(reply.text.unwrap().output, "a é");
+        assert_eq!(reply.finish_reason.as_deref(), Some("length"));
+        let known = reply.usage.unwrap();
+        assert_eq!((known.prompt, known.completion), (Some(5), Some(2)));
+        let body = ReplyWriter::new(kind, "1", "m", 1).body("a é", "length", &usage);
+        let whole = [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", &body[..]].concat();
+        let (reply, _) = read(&mut ReplyReader::new(kind, false, true), &[&whole]);
+        assert_eq!((reply.failure, reply.content_events), (None, 1), "{kind:?}");
+        assert_eq!(reply.text.unwrap().output, "a é");
+    }
+}
+
+#[test]
+fn the_servers_own_figures_are_read_where_they_are_given() {
+    let said = |event: &Value| {
+        let finish = json!({"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]});
+        let bytes =
+            [HEAD, format!("data: {finish}\n\ndata: {event}\n\ndata: [DONE]\n\n").as_bytes()].concat();
+        let (reply, _) = read(&mut ReplyReader::new(EndpointKind::Chat, true, true), &[&bytes]);
+        assert_eq!(reply.failure, None);
+        reply.server
+    };
+    let empty = |more: Map<String, Value>| {
+        let mut event = Map::from_iter([("choices".to_owned(), json!([]))]);
+        event.extend(more);
+        Value::Object(event)
+    };
+    let of = |key: &str, value: Value| empty(Map::from_iter([(key.to_owned(), value)]));
+    // vLLM 0.32, `--enable-per-request-metrics`.
+    let vllm = said(&of(
+        "metrics",
+        json!({"time_to_first_token_ms": 12.5, "queue_time_ms": 0.25, "mean_itl_ms": 4,
+        "speculative_decoding": {"num_draft_tokens": 30, "num_accepted_draft_tokens": 21}}),
+    ))
+    .unwrap();
+    assert_eq!((vllm.first_token_us.unwrap().0, vllm.queue_us.unwrap().0), (12_500, 250));
+    assert_eq!((vllm.drafted, vllm.accepted), (Some(30), Some(21)));
+    // Dynamo 1.6.1, `nvext.extra_fields: ["timing"]`.
+    let dynamo = said(&of("nvext", json!({"worker_id": {"prefill_worker_id": 1},
+        "timing": {"prefill_wait_time_ms": 1.5, "prefill_time_ms": 20.0, "ttft_ms": 24.5, "total_time_ms": 79.8}})))
+    .unwrap();
+    let times = [dynamo.queue_us, dynamo.prefill_us, dynamo.first_token_us, dynamo.total_us];
+    assert_eq!(times.map(|t| t.unwrap().0), [1_500, 20_000, 24_500, 79_800]);
+    // llama.cpp.
+    let llama = said(&of(
+        "timings",
+        json!({"cache_n": 12, "prompt_n": 1, "prompt_ms": 3.168, "draft_n": 8, "draft_n_accepted": 6}),
+    ));
+    let llama = llama.unwrap();
+    assert_eq!((llama.prefill_us.unwrap().0, llama.cached), (3_168, Some(12)));
+    assert_eq!((llama.drafted, llama.accepted), (Some(8), Some(6)));
+    assert_eq!(said(&of("metrics", json!({"queue_time_ms": "soon"}))), None);
+    assert_eq!(said(&of("timings", json!(7))), None);
+}

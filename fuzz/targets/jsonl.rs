@@ -1,4 +1,0 @@
-//! libFuzzer's `main` around [`tokmark_fuzz::jsonl`].
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| tokmark_fuzz::jsonl(input));
