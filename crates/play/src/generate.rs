@@ -140,6 +140,13 @@ impl Desk {
 
     fn reply(&self, request: Asked, asked: &tokmark_wire::Request, model: &str, input: u32) -> Reply {
         let nth = request.nth;
+        let mut manner = request.manner;
+        let plays = self.house.plays;
+        let native = matches!(request.kind, EndpointKind::Sglang | EndpointKind::Tgi);
+        if native {
+            // Counts and the reason to stop are one event of these APIs: there is no reply without.
+            manner.usage = None;
+        }
         let id = match request.kind {
             EndpointKind::Chat => format!("chatcmpl-{nth}"),
             EndpointKind::Completions => format!("cmpl-{nth}"),
@@ -148,12 +155,14 @@ impl Desk {
         Reply::new(Recipe {
             writer: ReplyWriter::new(request.kind, &id, model, unix_seconds()),
             usage: usage_asked(asked),
-            manner: request.manner,
+            manner,
             streaming: asked.streaming,
             prompt_tokens: input,
             stream_interval: self.house.stream_interval.load(Ordering::Relaxed),
-            tell_cached: self.house.prompt_tokens_details,
-            plays: self.house.plays,
+            // SGLang's own API says it always.
+            tell_cached: self.house.prompt_tokens_details || native,
+            tell_times: plays.tells_times(request.kind, asked.timing),
+            plays,
             lexicon: self.house.lexicon.clone(),
             words: Seed(0).stream("reply", nth),
         })

@@ -2,6 +2,7 @@
 
 use tokmark_engine::Breakdown;
 use tokmark_record::catalogue::Server as Kind;
+use tokmark_wire::EndpointKind;
 use tokmark_wire::endpoint::{DONE, error_body};
 
 /// Ways of a server.
@@ -19,6 +20,10 @@ pub(crate) trait Habits {
     /// prompt either, and ends every other reply where the context is full; the others are taken to do the same. A prompt that
     /// leaves no room at all is for the engine to refuse.
     fn too_much(self, input: u32, output: u32, context: u32) -> Option<String>;
+
+    /// Whether a reply says how long the engine took: SGLang's own API always does, Dynamo where it is asked to
+    /// (`nvext.extra_fields`), and the others have no place for it that is there without a flag of the server.
+    fn tells_times(self, kind: EndpointKind, asked: bool) -> bool;
 
     /// What stands in a stream that fails; `None` if it is cut.
     fn error_event(self, why: Breakdown, status: u16, message: &str) -> Option<Vec<u8>>;
@@ -45,6 +50,14 @@ impl Habits for Kind {
                 "`max_tokens` is {output}{also}, and the model's context holds {context}\nhint: ask for {most}"
             )
         })
+    }
+
+    fn tells_times(self, kind: EndpointKind, asked: bool) -> bool {
+        match kind {
+            EndpointKind::Sglang => true,
+            EndpointKind::Chat | EndpointKind::Completions => self == Kind::Dynamo && asked,
+            EndpointKind::Tgi => false,
+        }
     }
 
     fn error_event(self, why: Breakdown, status: u16, message: &str) -> Option<Vec<u8>> {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokmark_base::{Lexicon, Micros, Stream};
 use tokmark_engine::{Breakdown, Event, Lifecycle};
-use tokmark_record::Usage;
+use tokmark_record::{ServerSaid, Usage};
 use tokmark_record::catalogue::Server as Kind;
 use tokmark_wire::ReplyWriter;
 use tokmark_wire::endpoint::error_body;
@@ -28,6 +28,8 @@ pub(crate) struct Recipe {
     pub(crate) stream_interval: u32,
     /// Whether the usage says how many of them were in the cache.
     pub(crate) tell_cached: bool,
+    /// Whether the reply says how long the engine took.
+    pub(crate) tell_times: bool,
     /// Whose ways it has where they differ.
     pub(crate) plays: Kind,
     pub(crate) lexicon: Arc<dyn Lexicon>,
@@ -43,6 +45,7 @@ pub(crate) struct Reply {
     tokens: u32,
     /// Tokens of the prompt that were in the cache when it was first admitted.
     cached: Option<u32>,
+    times: Times,
     /// Tokens that wait for their event to be full.
     held: u32,
     turn: Option<Turn>,
@@ -57,6 +60,28 @@ pub(crate) struct Reply {
     state: State,
     line: Option<Rc<Line>>,
     waker: Option<Waker>,
+}
+
+/// The engine's own stamps of one request, the first of each kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    queued: Option<Micros>,
+    admitted: Option<Micros>,
+    first_token: Option<Micros>,
+}
+
+impl Times {
+    /// What a server says of them when the reply ends at `end`.
+    fn said(self, end: Micros) -> ServerSaid {
+        let since = |from: Option<Micros>, to: Option<Micros>| Some(to? - from?);
+        ServerSaid {
+            queue_us: since(self.queued, self.admitted),
+            prefill_us: since(self.admitted, self.first_token),
+            first_token_us: since(self.queued, self.first_token),
+            total_us: since(self.queued, Some(end)),
+            ..ServerSaid::default()
+        }
+    }
 }
 
 /// A reply that came to nothing before anything of it was sent.
@@ -104,6 +129,7 @@ impl Reply {
             told: 0,
             tokens: 0,
             cached: None,
+            times: Times::default(),
             held: 0,
             turn,
             out: Vec::new(),
@@ -132,14 +158,20 @@ impl Reply {
     /// What the engine says of it. [`Self::send`] wants to be called afterwards.
     pub(crate) fn happened(&mut self, event: &Event) {
         match event.what {
-            Lifecycle::Admitted { cached } => self.cached = self.cached.or(cached),
-            Lifecycle::FirstToken => self.generated(1, event.at),
+            Lifecycle::Queued => self.times.queued = self.times.queued.or(Some(event.at)),
+            Lifecycle::Admitted { cached } => {
+                self.cached = self.cached.or(cached);
+                self.times.admitted = self.times.admitted.or(Some(event.at));
+            }
+            Lifecycle::FirstToken => {
+                self.times.first_token = self.times.first_token.or(Some(event.at));
+                self.generated(1, event.at);
+            }
             Lifecycle::Tokens(tokens) => self.generated(tokens, event.at),
             Lifecycle::Finished(reason) => self.finished(reason.as_str(), event.at),
             Lifecycle::Failed(why) => self.failed(why),
             Lifecycle::Rejected(_) | Lifecycle::Cancelled => self.dropped(),
-            Lifecycle::Queued
-            | Lifecycle::PrefillChunk(_)
+            Lifecycle::PrefillChunk(_)
             | Lifecycle::Stretch { .. }
             | Lifecycle::Preempted
             | Lifecycle::Reserved
@@ -185,6 +217,9 @@ impl Reply {
     pub(crate) fn finished(&mut self, reason: &str, at: Micros) {
         if self.deaf() {
             return;
+        }
+        if self.recipe.tell_times {
+            self.recipe.writer.say(self.times.said(at));
         }
         if self.recipe.streaming {
             self.tell(at);

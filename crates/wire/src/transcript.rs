@@ -27,6 +27,8 @@ pub(crate) struct Transcript {
     events: u64,
     /// Bytes of the reply said so far, where each event says it all again.
     said: usize,
+    /// An event said that it is the last.
+    last: bool,
 }
 
 impl Transcript {
@@ -38,6 +40,7 @@ impl Transcript {
             reply: Reply::default(),
             events: 0,
             said: 0,
+            last: false,
         };
         transcript.take();
         transcript
@@ -53,6 +56,7 @@ impl Transcript {
     pub(crate) fn take(&mut self) -> Reply {
         self.events = 0;
         self.said = 0;
+        self.last = false;
         let clean = Reply { text: self.keep_text.then(ReplyText::default), ..Reply::default() };
         std::mem::replace(&mut self.reply, clean)
     }
@@ -157,6 +161,7 @@ impl Transcript {
         if let Some(server) = chunk.server {
             self.reply.server = Some(said::merged(self.reply.server, server));
         }
+        self.last |= chunk.last;
         if let Some(reason) = &chunk.finish_reason {
             self.reply.finish_reason = Some(reason.clone());
         }
@@ -228,7 +233,7 @@ impl Transcript {
     pub(crate) fn ended(&mut self) {
         let counted = self.reply.usage.and_then(|u| u.completion).unwrap_or(0) > 0;
         let silent = self.reply.content_events == 0 && !counted;
-        let closed = self.reply.done || self.reply.finish_reason.is_some();
+        let closed = self.reply.done || self.reply.finish_reason.is_some() || self.last;
         if self.reply.streamed && self.events == 0 {
             self.fail(FailureKind::NoContent, "the stream ended without an event");
         } else if self.reply.streamed && !closed {

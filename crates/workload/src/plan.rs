@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokmark_base::content::segment_id;
 use tokmark_base::digest::Digest;
-use tokmark_base::{Content, Lexicon, Micros, Phase, Seed};
+use tokmark_base::{Content, Frame, Lexicon, Micros, Phase, Seed};
 
 use crate::course::{Address, Course, Numbering};
 use crate::load::Load;
@@ -167,12 +167,14 @@ pub struct Inputs {
     /// A number no other run has, for words that keep caches from finding a prompt. Not part of the digest. Unset: two runs of one
     /// seed say the same, as simulations may.
     pub salt: Option<u64>,
+    /// What a server wraps around a prompt, where `spec.apply_chat_template` wants that counted.
+    pub frame: Option<Arc<dyn Frame>>,
 }
 
 impl Inputs {
     /// For synthetic prompts.
     pub fn synthetic(lexicon: Arc<dyn Lexicon>) -> Self {
-        Self { lexicon, file: None, lengths: None, salt: None }
+        Self { lexicon, file: None, lengths: None, salt: None, frame: None }
     }
 }
 
@@ -192,10 +194,13 @@ impl Plan {
         if inputs.lengths.is_some() != spec.lengths_file.is_some() {
             return Err(WorkloadError::LengthsFile);
         }
-        let Inputs { lexicon, file, lengths, salt } = inputs;
+        let Inputs { lexicon, file, lengths, salt, frame } = inputs;
+        if frame.is_some() != spec.apply_chat_template {
+            return Err(WorkloadError::NoFrame);
+        }
         let source: Box<dyn Source> = match (file, spec.wants_file()) {
             (Some(file), true) => file.source(spec, seed, lexicon)?,
-            (None, false) => Box::new(Synthetic::new(spec, seed, lexicon, lengths, salt)?),
+            (None, false) => Box::new(Synthetic::new(spec, seed, lexicon, lengths, salt, frame)?),
             _ => return Err(WorkloadError::Source),
         };
         Ok(Self {

@@ -43,6 +43,7 @@ impl Making<'_> {
             file: self.file.clone(),
             lengths: self.lengths.clone(),
             salt: Some(self.salt),
+            frame: self.words.frame(),
             ..Inputs::synthetic(Arc::clone(&self.words.lexicon))
         };
         let mut plan =

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use tokmark_base::Lexicon;
+use tokmark_base::{Frame, Lexicon, Phase};
 use tokmark_store::import::dataset::{DatasetFile, open_dataset};
-use tokmark_tokens::Tokenizer;
+use tokmark_tokens::{ChatFrame, ChatTemplate, Tokenizer};
 use tokmark_workload::shape::lengths::{self, Empirical};
 use tokmark_workload::source::dataset::With;
 use tokmark_workload::source::detect::{HEAD, detect};
@@ -24,6 +24,8 @@ pub struct Vocabulary {
     /// Makes text of exactly n tokens.
     pub lexicon: Arc<dyn Lexicon>,
     tokenizer: Arc<OnceLock<Tokenizer>>,
+    /// What a server wraps around a prompt, where that is to be counted.
+    frame: Option<Arc<ChatFrame>>,
 }
 
 impl Vocabulary {
@@ -32,7 +34,12 @@ impl Vocabulary {
         let tokenizer = Arc::new(OnceLock::new());
         let Some(name) = &spec.tokenizer else {
             let lexicon = Arc::new(tokmark_tokens::o200k::words());
-            return Ok(Self { lexicon, tokenizer });
+            if spec.apply_chat_template {
+                return Err(Failure::usage(
+                    "workload.apply_chat_template needs workload.tokenizer\nhint: the built-in vocabulary has no chat template: give the directory of the model's files (--tokenizer)",
+                ));
+            }
+            return Ok(Self { lexicon, tokenizer, frame: None });
         };
         let Some(dir) = tokenizer_home::find(name, environment) else {
             return Err(Failure::usage(format!(
@@ -47,8 +54,10 @@ impl Vocabulary {
         let loaded = Tokenizer::from_json(&file.display().to_string(), &json)
             .map_err(|e| Failure::usage(e.to_string()))?;
         let lexicon = loaded.lexicon().map_err(|e| Failure::usage(e.to_string()))?;
+        let frame =
+            if spec.apply_chat_template { Some(Arc::new(frame(&dir, loaded.clone())?)) } else { None };
         let _ = tokenizer.set(loaded);
-        Ok(Self { lexicon, tokenizer })
+        Ok(Self { lexicon, tokenizer, frame })
     }
 
     /// The tokenizer; the first call loads the built-in one, 200 ms.
@@ -56,16 +65,28 @@ impl Vocabulary {
         self.tokenizer.get_or_init(Tokenizer::o200k)
     }
 
+    /// What a server wraps around a prompt, where that is to be counted.
+    pub fn frame(&self) -> Option<Arc<dyn Frame>> {
+        self.frame.clone().map(|frame| frame as Arc<dyn Frame>)
+    }
+
     /// Counts again, with the real vocabulary, the first `most` prompts of a plan; a sentence if one does not have the tokens it
     /// was said to have. For after the load: it takes the processor's time.
     pub fn verify(&self, plan: &dyn Requests, most: u64) -> Option<String> {
-        let texts = (0..most).filter_map(|index| {
+        let texts = (0..most).filter_map(|item| {
+            let index = plan.numbering().index(Phase::Profiling, item, 0);
             let PlannedRequest { isl, prompt, .. } = plan.request(index);
-            match (prompt, isl) {
-                (Prompt::Text(text), Some(isl)) => Some((index, text, isl)),
-                _ => None,
-            }
+            let text = match prompt {
+                Prompt::Text(text) => text,
+                Prompt::System { system, text } => system + &text,
+                Prompt::Messages(_) | Prompt::Payload(_) => return None,
+            };
+            Some((index, text, isl?))
         });
+        // With its template around it a prompt was counted before it was sent.
+        if self.frame.is_some() {
+            return None;
+        }
         let verified = tokmark_tokens::verify(self.tokenizer(), texts).ok()?;
         let first = verified.first?;
         Some(format!(
@@ -73,6 +94,24 @@ impl Vocabulary {
             verified.wrong, verified.texts, first.index, first.said, first.counted
         ))
     }
+}
+
+/// The chat template in a model's directory.
+fn frame(dir: &Path, tokenizer: Tokenizer) -> Result<ChatFrame, Failure> {
+    let read = |name: &str| fs::read_to_string(dir.join(name)).ok();
+    let name = dir.display().to_string();
+    let template = ChatTemplate::from_files(
+        &name,
+        read("tokenizer_config.json").as_deref(),
+        read("chat_template.jinja").as_deref(),
+    )
+    .map_err(|e| Failure::usage(e.to_string()))?;
+    let template = template.ok_or_else(|| {
+        Failure::usage(format!(
+            "{name} has no chat template\nhint: it stands in tokenizer_config.json or chat_template.jinja; leave --apply-chat-template out, or give another directory (--tokenizer)"
+        ))
+    })?;
+    Ok(ChatFrame::new(tokenizer, template))
 }
 
 /// What `workload.file` or `workload.dataset` holds, if one is set; and sentences about what of it was not used.

@@ -125,7 +125,7 @@ fn engine(file: &Value, role: &str, disagg: bool) -> EngineSpec {
 }
 
 /// The records of a plan on the cluster of a golden file.
-fn play(file: &Value, requests: &dyn Requests, course: Arc<dyn Course>) -> Vec<Record> {
+fn play(file: &Value, requests: &dyn Requests, course: &Arc<dyn Course>) -> Vec<Record> {
     let job = &file["job"];
     let count = |name: &str| job[name].as_u64().map(|n| n as u32);
     let role = |name| Some(Role { workers: count(name), ..Role::default() });
@@ -151,7 +151,7 @@ fn play(file: &Value, requests: &dyn Requests, course: Arc<dyn Course>) -> Vec<R
     .build()
     .unwrap();
     let load = LoadSpec { arrival: Some(ArrivalKind::Trace), ..LoadSpec::default() };
-    let mut pacer = Pacer::alone(&load.resolve().unwrap(), Seed(1), &course);
+    let mut pacer = Pacer::alone(&load.resolve().unwrap(), Seed(1), course);
     let mut kept = Kept::default();
     simulate(&mut pacer, requests, &mut cluster, Limits::default(), &mut kept, &|| false).unwrap();
     kept.records
@@ -290,10 +290,12 @@ fn plan(file: &Value) -> Arc<Plan> {
 
 fn agrees(name: &str, tolerance: f64) {
     let (file, trace) = trace(name, 1);
-    let records = play(&file, &trace, Arc::new(trace.clone()));
+    let course: Arc<dyn Course> = Arc::new(trace.clone());
+    let records = play(&file, &trace, &course);
     compare(&file, &trace, &records, 1e3, tolerance);
     let plan = plan(&file);
-    assert!(play(&file, &*plan, plan.clone()) == records, "{name}: read by tokmark it is another trace");
+    let course: Arc<dyn Course> = plan.clone();
+    assert!(play(&file, &*plan, &course) == records, "{name}: read by tokmark it is another trace");
 }
 
 fn agrees_closed(name: &str) {

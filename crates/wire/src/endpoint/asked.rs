@@ -31,8 +31,10 @@ pub struct Request {
     pub min_tokens: Option<u32>,
     /// `ignore_eos`, also inside `nvext`.
     pub ignore_eos: bool,
-    /// `priority`, as vLLM and SGLang read it.
+    /// `priority`, as vLLM reads it: the smaller is served first. Else `nvext.agent_hints.priority`, whose sign is turned.
     pub priority: Option<i32>,
+    /// `nvext.extra_fields` asks for `timing`, as Dynamo reads it.
+    pub timing: bool,
     /// `nvext.agent_context.session_id`, as Dynamo reads it; not blank.
     pub session: Option<String>,
     /// `user`
@@ -74,6 +76,9 @@ pub enum RequestError {
     },
 }
 
+/// What a priority must be.
+const PRIORITY: &str = "a whole number of 32 bits";
+
 /// Reads a request body.
 pub(super) fn decode(kind: EndpointKind, body: &[u8]) -> Result<Request, RequestError> {
     let value: Value = serde_json::from_slice(body)?;
@@ -84,6 +89,8 @@ pub(super) fn decode(kind: EndpointKind, body: &[u8]) -> Result<Request, Request
     let stream = fields.object("stream_options", "stream_options.")?;
     let nvext = fields.object("nvext", "nvext.")?;
     let context = nvext.object("agent_context", "nvext.agent_context.")?;
+    let hints = nvext.object("agent_hints", "nvext.agent_hints.")?;
+    let hinted: Option<i32> = hints.number("priority", PRIORITY)?;
     let (completion, plain) = (fields.count("max_completion_tokens")?, fields.count("max_tokens")?);
     let mut request = Request {
         model: fields.text("model")?,
@@ -94,7 +101,8 @@ pub(super) fn decode(kind: EndpointKind, body: &[u8]) -> Result<Request, Request
         max_tokens: completion.or(plain),
         min_tokens: fields.count("min_tokens")?,
         ignore_eos: fields.flag("ignore_eos")? | nvext.flag("ignore_eos")?,
-        priority: fields.number("priority", "a whole number of 32 bits")?,
+        priority: fields.number("priority", PRIORITY)?.or(hinted.map(i32::saturating_neg)),
+        timing: nvext.strings("extra_fields")?.contains(&"timing"),
         session: context.text("session_id")?.filter(|id| !id.trim().is_empty()),
         user: fields.text("user")?,
         ..Request::default()
@@ -111,7 +119,7 @@ pub(super) fn decode(kind: EndpointKind, body: &[u8]) -> Result<Request, Request
             prompt(said, &mut request)?;
         }
         EndpointKind::Sglang => {
-            native(&fields, "text", ("sampling_params", "sampling_params."), &mut request)?
+            native(&fields, "text", ("sampling_params", "sampling_params."), &mut request)?;
         }
         EndpointKind::Tgi => native(&fields, "inputs", ("parameters", "parameters."), &mut request)?,
     }
@@ -178,6 +186,11 @@ impl<'a> Fields<'a> {
 
     fn text(&self, key: &str) -> Result<Option<String>, RequestError> {
         self.read(key, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
+    fn strings(&self, key: &str) -> Result<Vec<&'a str>, RequestError> {
+        let all = |value: &'a Value| value.as_array()?.iter().map(Value::as_str).collect();
+        Ok(self.read(key, "a list of strings", all)?.unwrap_or_default())
     }
 
     fn number<T: TryFrom<i64>>(&self, key: &str, must: &'static str) -> Result<Option<T>, RequestError> {

@@ -34,6 +34,8 @@ pub(crate) struct Chunk<'a> {
     pub(crate) server: Option<ServerSaid>,
     /// `output` is the whole reply so far, not what is new.
     pub(crate) whole: bool,
+    /// It says itself that it is the last, if without a reason to stop.
+    pub(crate) last: bool,
     /// The message of an error object.
     pub(crate) error: Option<String>,
 }

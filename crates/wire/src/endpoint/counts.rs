@@ -27,6 +27,7 @@ impl<'de> Visitor<'de> for CountsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut usage = Usage::default();
+        let mut beside = None;
         while let Some(key) = map.next_key::<Key<'de>>()? {
             match key.as_str() {
                 "prompt_tokens" => usage.prompt = map.next_value::<Number>()?.0,
@@ -37,11 +38,14 @@ impl<'de> Visitor<'de> for CountsVisitor {
                 "completion_tokens_details" => {
                     usage.reasoning = map.next_value::<Detail>()?.0;
                 }
+                // SGLang's own place, where 0 is also what it says of a model whose reasoning it does not know.
+                "reasoning_tokens" => beside = map.next_value::<Number>()?.0.filter(|n| *n > 0),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
+        usage.reasoning = usage.reasoning.or(beside);
         Ok((usage != Usage::default()).then_some(usage))
     }
 

@@ -64,12 +64,15 @@ impl Serialize for Outgoing<'_> {
     }
 }
 
-/// `nvext`, if anything of it is wanted (Dynamo 1.6.1).
+/// `nvext`, if anything of it is wanted (Dynamo 1.6.1). To Dynamo the larger priority is served first, and it turns the sign for
+/// vLLM, whose smaller one is; ours are vLLM's.
 fn nvext(wanted: Nvext, ask: &Ask<'_>) -> Option<Value> {
     let mut hints = Map::new();
     if wanted.hints {
         hints.extend(ask.osl.map(|osl| ("osl".to_owned(), osl.into())));
-        hints.extend(ask.own.priority.map(|priority| ("priority".to_owned(), priority.into())));
+        hints.extend(
+            ask.own.priority.map(|priority| ("priority".to_owned(), priority.saturating_neg().into())),
+        );
     }
     let mut nvext = Map::new();
     if !hints.is_empty() {
@@ -192,7 +195,8 @@ fn append<'a>(body: Body<'a>, told: &mut Option<&'a str>, prompt: &mut String) {
         }
         Body::Messages(ready) => prompt.push_str(&joined(ready)),
         Body::Payload(payload) => {
-            prompt.push_str(payload.get("prompt").and_then(Value::as_str).unwrap_or_default());
+            let said = ["prompt", "text", "inputs"].into_iter().find_map(|key| payload.get(key)?.as_str());
+            prompt.push_str(said.unwrap_or_default());
         }
     }
 }

@@ -4,7 +4,7 @@
 //! two are told apart by `output_ids`, which go with the text: all of them are as many as `meta_info.completion_tokens`.
 
 use serde_json::{Map, Value, json};
-use tokmark_record::Usage;
+use tokmark_record::{ServerSaid, Usage};
 
 use super::chunk::{Chunk, Text};
 use super::said;
@@ -55,17 +55,33 @@ pub(super) fn decode(data: &[u8]) -> Result<Chunk<'_>, serde_json::Error> {
     Ok(chunk)
 }
 
-/// An event or a body as the server writes it: the whole text so far, the ids and counts of its tokens.
-pub(super) fn encode(id: &str, text: &str, tokens: u32, usage: &Usage, finish: Option<&str>) -> Value {
-    let finish = finish.map_or(Value::Null, |reason| json!({"type": reason, "length": tokens}));
-    let mut meta = json!({
-        "id": id,
-        "finish_reason": finish,
-        "prompt_tokens": usage.prompt.unwrap_or(0),
-        "completion_tokens": tokens,
-    });
-    if let Some(cached) = usage.cached {
-        meta["cached_tokens"] = cached.into();
+/// An event or a body as the server writes it: the whole text so far, the ids and counts of its tokens. What is unknown is left out.
+pub(super) fn encode(
+    id: &str,
+    text: &str,
+    tokens: u32,
+    usage: &Usage,
+    end: Option<(&str, &ServerSaid)>,
+) -> Value {
+    let finish = match end {
+        Some(("length", _)) => json!({"type": "length", "length": tokens}),
+        // SGLang names the token that ended it.
+        Some((reason, _)) => json!({"type": reason, "matched": 2}),
+        None => Value::Null,
+    };
+    let mut meta = json!({"id": id, "finish_reason": finish, "completion_tokens": tokens});
+    let counts = [
+        ("prompt_tokens", usage.prompt),
+        ("cached_tokens", usage.cached),
+        ("reasoning_tokens", usage.reasoning),
+    ];
+    for (key, count) in counts {
+        if let Some(count) = count {
+            meta[key] = count.into();
+        }
+    }
+    if let Some((_, server)) = end {
+        said::add_to_sglang(server, &mut meta);
     }
     json!({"text": text, "output_ids": (0..tokens).collect::<Vec<u32>>(), "meta_info": meta})
 }
@@ -89,11 +105,12 @@ mod tests {
 
     #[test]
     fn reasons_and_figures_of_the_last_event_are_read() {
-        let last = r#"{"text": "ab", "output_ids": [1, 2], "meta_info": {"finish_reason": {"type": "length", "length": 2}, "prompt_tokens": 3, "completion_tokens": 2, "cached_tokens": 0, "reasoning_tokens": 0, "e2e_latency": 0.25, "queue_time": 0.001, "spec_num_correct_drafts": 5, "spec_num_proposed_drafts": 8}}"#;
+        let last = r#"{"text": "ab", "output_ids": [1, 2], "meta_info": {"finish_reason": {"type": "length", "length": 2}, "prompt_tokens": 3, "completion_tokens": 2, "cached_tokens": 0, "reasoning_tokens": 0, "e2e_latency": 0.25, "queue_time": 0.001, "forward_entry_time": 1795343601.25, "prefill_finished_time": 1795343601.375, "first_token_latency": 0.127, "spec_num_correct_drafts": 5, "spec_num_proposed_drafts": 8}}"#;
         let chunk = decode(last.as_bytes()).unwrap();
         assert_eq!(chunk.finish_reason.as_deref(), Some("length"));
         let said = chunk.server.unwrap();
-        assert_eq!((said.queue_us.unwrap().0, said.total_us.unwrap().0), (1_000, 250_000));
+        let times = [said.queue_us, said.prefill_us, said.first_token_us, said.total_us];
+        assert_eq!(times.map(|time| time.unwrap().0), [1_000, 125_000, 127_000, 250_000]);
         assert_eq!((said.drafted, said.accepted), (Some(8), Some(5)));
         let aborted =
             r#"{"text": "", "meta_info": {"finish_reason": {"type": "abort", "message": "too long"}}}"#;

@@ -27,6 +27,8 @@ pub(super) fn decode(data: &[u8]) -> Result<Chunk<'_>, serde_json::Error> {
         chunk.error = Some(text);
         return Ok(chunk);
     }
+    // Where no details were asked for, the whole text alone says that the stream is over.
+    chunk.last = value.get("generated_text").is_some_and(Value::is_string);
     if let Some(token) = value.get_mut("token") {
         // A special token (the end of the sequence) is no word of the reply.
         let special = token["special"].as_bool().unwrap_or(false);
@@ -90,7 +92,10 @@ mod tests {
         assert_eq!((chunk.output.as_str(), &chunk.usage, &chunk.finish_reason), (" a", &None, &None));
         let last = r#"{"index": 2, "token": {"id": 2, "text": "</s>", "logprob": 0.0, "special": true}, "generated_text": " a", "details": {"finish_reason": "eos_token", "generated_tokens": 2, "input_length": 9, "seed": null}}"#;
         let chunk = decode(last.as_bytes()).unwrap();
-        assert_eq!((chunk.output.as_str(), chunk.finish_reason.as_deref()), ("", Some("eos_token")));
+        assert_eq!(
+            (chunk.output.as_str(), chunk.finish_reason.as_deref(), chunk.last),
+            ("", Some("eos_token"), true)
+        );
         let usage = chunk.usage.unwrap();
         assert_eq!((usage.prompt, usage.completion), (Some(9), Some(2)));
         let body = r#"{"generated_text": "ab c", "details": {"finish_reason": "length", "generated_tokens": 3, "prefill": [], "seed": null}}"#;

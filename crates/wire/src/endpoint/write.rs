@@ -3,9 +3,9 @@
 use std::io::Write as _;
 
 use serde_json::{Value, json};
-use tokmark_record::Usage;
+use tokmark_record::{ServerSaid, Usage};
 
-use super::{EndpointKind, sglang, tgi};
+use super::{EndpointKind, said, sglang, tgi};
 
 /// The event that ends a stream.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -25,6 +25,8 @@ pub struct ReplyWriter {
     tokens: u32,
     /// Why it stopped: told with the counts by an API that has both in one event.
     reason: Option<String>,
+    /// What the server says of its work at the end.
+    server: Option<ServerSaid>,
 }
 
 impl ReplyWriter {
@@ -46,13 +48,20 @@ impl ReplyWriter {
             said: String::new(),
             tokens: 0,
             reason: None,
+            server: None,
         }
+    }
+
+    /// What the end of the reply says of the server's work, in an OpenAI reply as Dynamo's `nvext`, in SGLang's own as `meta_info`;
+    /// Text Generation Inference has no place for it. Before the end is written.
+    pub fn say(&mut self, server: ServerSaid) {
+        self.server = Some(server);
     }
 
     /// The first event of a chat stream, which has a role and no words. Nothing under completions.
     pub fn role(&self, out: &mut Vec<u8>) {
         if self.kind == EndpointKind::Chat {
-            self.one(out, r#""delta":{"role":"assistant","content":""}"#, None, None);
+            self.one(out, r#""delta":{"role":"assistant","content":""}"#, None, "");
         }
     }
 
@@ -92,7 +101,8 @@ impl ReplyWriter {
         match self.kind {
             EndpointKind::Chat => {
                 let delta = format!(r#""delta":{{"reasoning_content":{}}}"#, Value::from(text));
-                self.one(out, &delta, None, usage);
+                let usage = usage.map_or_else(String::new, |u| format!(r#","usage":{}"#, usage_value(u)));
+                self.one(out, &delta, None, &usage);
             }
             _ => self.content(text, usage, out),
         }
@@ -108,7 +118,7 @@ impl ReplyWriter {
             EndpointKind::Chat => r#""delta":{}"#,
             _ => r#""text":"""#,
         };
-        self.one(out, said, Some(reason), None);
+        self.one(out, said, Some(reason), &self.nvext());
     }
 
     /// The event that carries the counts and no choice (`stream_options.include_usage`).
@@ -118,7 +128,10 @@ impl ReplyWriter {
             let tokens = usage.completion.unwrap_or(self.tokens);
             let event = match self.kind {
                 EndpointKind::Tgi => tgi::event(tokens, "", Some((&self.said, reason, usage))),
-                _ => sglang::encode(&self.id, &self.said, tokens, usage, Some(reason)),
+                _ => {
+                    let end = Some((reason, &self.server.unwrap_or_default()));
+                    sglang::encode(&self.id, &self.said, tokens, usage, end)
+                }
             };
             return line(out, format_args!("{event}"));
         }
@@ -154,7 +167,8 @@ impl ReplyWriter {
             EndpointKind::Tgi => return tgi::body(text, reason, usage).to_string().into_bytes(),
             EndpointKind::Sglang => {
                 let tokens = usage.completion.unwrap_or(0);
-                let body = sglang::encode(&self.id, text, tokens, usage, Some(reason));
+                let end = Some((reason, &self.server.unwrap_or_default()));
+                let body = sglang::encode(&self.id, text, tokens, usage, end);
                 return body.to_string().into_bytes();
             }
             EndpointKind::Chat | EndpointKind::Completions => {}
@@ -165,18 +179,22 @@ impl ReplyWriter {
             _ => format!(r#""text":{text}"#),
         };
         let choice = format!(r#"{{"index":0,{said},"logprobs":null,"finish_reason":{reason}}}"#);
-        format!(r#"{{{},"choices":[{choice}],"usage":{usage}}}"#, self.body).into_bytes()
+        format!(r#"{{{},"choices":[{choice}],"usage":{usage}{}}}"#, self.body, self.nvext()).into_bytes()
     }
 
-    /// One event with one choice.
-    fn one(&self, out: &mut Vec<u8>, said: &str, reason: Option<&str>, usage: Option<&Usage>) {
+    /// `,"nvext":…`, if there is anything to say.
+    fn nvext(&self) -> String {
+        self.server.map_or_else(String::new, |said| format!(r#","nvext":{}"#, said::dynamo_value(&said)))
+    }
+
+    /// One event with one choice; `more` stands behind it.
+    fn one(&self, out: &mut Vec<u8>, said: &str, reason: Option<&str>, more: &str) {
         let reason = Value::from(reason);
-        let usage = usage.map_or_else(String::new, |u| format!(r#","usage":{}"#, usage_value(u)));
         let head = &self.event;
         line(
             out,
             format_args!(
-                r#"{{{head},"choices":[{{"index":0,{said},"logprobs":null,"finish_reason":{reason}}}]{usage}}}"#
+                r#"{{{head},"choices":[{{"index":0,{said},"logprobs":null,"finish_reason":{reason}}}]{more}}}"#
             ),
         );
     }

@@ -1,8 +1,9 @@
 //! The engines' own `/generate`: bodies as SGLang 0.5.23 and Text Generation Inference take them, streams as they answer.
 
 use serde_json::{Map, Value, json};
-use tokmark_record::Usage;
-use tokmark_wire::{Ask, Body, BodyOptions, EndpointKind, Nvext, Own, ReplyReader, ReplyWriter};
+use tokmark_base::Micros;
+use tokmark_record::{ServerSaid, Usage};
+use tokmark_wire::{Ask, Body, BodyOptions, EndpointKind, Exchange, Nvext, Own, ReplyReader, ReplyWriter};
 
 use crate::streams::read;
 
@@ -50,11 +51,19 @@ fn dynamo_is_told_and_asked_what_is_wanted() {
         body(EndpointKind::Chat, &options, &ask)["nvext"].clone()
     };
     assert_eq!(nvext(false, false), Value::Null);
-    assert_eq!(nvext(true, false), json!({"agent_hints": {"osl": 9, "priority": 3}}));
+    assert_eq!(nvext(true, false), json!({"agent_hints": {"osl": 9, "priority": -3}}));
     assert_eq!(
         nvext(true, true),
-        json!({"agent_hints": {"osl": 9, "priority": 3}, "extra_fields": ["timing"]})
+        json!({"agent_hints": {"osl": 9, "priority": -3}, "extra_fields": ["timing"]})
     );
+    // A server gets back what was meant: to Dynamo the larger number is served first.
+    let options = BodyOptions {
+        nvext: Nvext { hints: true, timing: true },
+        extra: Map::from_iter([("priority".to_owned(), Value::Null)]),
+        ..options(&json!({}))
+    };
+    let asked = EndpointKind::Chat.decode_request(&EndpointKind::Chat.encode_ask(&options, &ask)).unwrap();
+    assert_eq!((asked.priority, asked.timing), (Some(3), true));
 }
 
 #[test]
@@ -131,11 +140,13 @@ fn the_servers_own_figures_are_read_where_they_are_given() {
     // vLLM 0.32, `--enable-per-request-metrics`.
     let vllm = said(&of(
         "metrics",
-        json!({"time_to_first_token_ms": 12.5, "queue_time_ms": 0.25, "mean_itl_ms": 4,
+        json!({"time_to_first_token_ms": 12.5, "queue_time_ms": 0.25, "generation_time_ms": 80, "mean_itl_ms": 4,
         "speculative_decoding": {"num_draft_tokens": 30, "num_accepted_draft_tokens": 21}}),
     ))
     .unwrap();
-    assert_eq!((vllm.first_token_us.unwrap().0, vllm.queue_us.unwrap().0), (12_500, 250));
+    // What it calls time to first token begins when the request is scheduled.
+    let times = [vllm.queue_us, vllm.prefill_us, vllm.first_token_us, vllm.total_us];
+    assert_eq!(times.map(|t| t.unwrap().0), [250, 12_500, 12_750, 92_750]);
     assert_eq!((vllm.drafted, vllm.accepted), (Some(30), Some(21)));
     // Dynamo 1.6.1, `nvext.extra_fields: ["timing"]`.
     let dynamo = said(&of("nvext", json!({"worker_id": {"prefill_worker_id": 1},
@@ -153,4 +164,82 @@ fn the_servers_own_figures_are_read_where_they_are_given() {
     assert_eq!((llama.drafted, llama.accepted), (Some(8), Some(6)));
     assert_eq!(said(&of("metrics", json!({"queue_time_ms": "soon"}))), None);
     assert_eq!(said(&of("timings", json!(7))), None);
+}
+
+#[test]
+fn what_a_server_says_of_its_work_reads_back() {
+    let usage = Usage { prompt: Some(5), completion: Some(2), cached: Some(4), reasoning: None };
+    let times = ServerSaid {
+        queue_us: Some(Micros(250)),
+        first_token_us: Some(Micros(20_125)),
+        total_us: Some(Micros(60_750)),
+        ..ServerSaid::default()
+    };
+    for kind in [EndpointKind::Chat, EndpointKind::Completions, EndpointKind::Sglang] {
+        let mut writer = ReplyWriter::new(kind, "1", "m", 1);
+        writer.say(times);
+        let mut out = HEAD.to_vec();
+        writer.content("a", Some(&usage), &mut out);
+        writer.finish("stop", &mut out);
+        writer.usage(&usage, &mut out);
+        writer.done(&mut out);
+        let (reply, _) = read(&mut ReplyReader::new(kind, true, true), &[&out]);
+        assert_eq!((reply.failure, reply.server), (None, Some(times)), "{kind:?}");
+        assert_eq!(reply.finish_reason.as_deref(), Some("stop"));
+        let body = writer.body("a", "length", &usage);
+        let whole = [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", &body[..]].concat();
+        let (reply, _) = read(&mut ReplyReader::new(kind, false, true), &[&whole]);
+        assert_eq!((reply.failure, reply.server, reply.usage), (None, Some(times), Some(usage)), "{kind:?}");
+    }
+}
+
+#[test]
+fn earlier_turns_are_said_again_in_the_prompt() {
+    for (kind, key) in [(EndpointKind::Sglang, "text"), (EndpointKind::Tgi, "inputs")] {
+        let first = json!({key: "b "});
+        let before = [
+            Exchange { said: Body::System { system: "s ", text: "a " }, reply: "A " },
+            Exchange { said: Body::Payload(&first), reply: "B " },
+        ];
+        let ask = Ask { before: &before, ..Ask::of(Body::System { system: "s ", text: "c" }, None) };
+        assert_eq!(body(kind, &options(&json!({})), &ask)[key], "s a A b B c");
+        assert!(kind.fits(&first) && !kind.fits(&json!({"prompt": "a"})));
+    }
+}
+
+#[test]
+fn reasoning_tokens_are_read_where_sglang_has_them() {
+    let of = |usage: &str| {
+        let body = format!(
+            r#"{{"choices": [{{"message": {{"content": "a", "reasoning_content": "h"}}, "finish_reason": "stop"}}], "usage": {usage}}}"#
+        );
+        let whole = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{body}");
+        let (reply, _) = read(&mut ReplyReader::new(EndpointKind::Chat, false, true), &[whole.as_bytes()]);
+        reply.usage.unwrap().reasoning
+    };
+    assert_eq!(
+        of(r#"{"completion_tokens": 5, "reasoning_tokens": 3, "completion_tokens_details": null}"#),
+        Some(3)
+    );
+    // A model whose reasoning SGLang does not know has 0 there.
+    assert_eq!(of(r#"{"completion_tokens": 5, "reasoning_tokens": 0}"#), None);
+    let both = r#"{"completion_tokens_details": {"reasoning_tokens": 2}, "completion_tokens": 5, "reasoning_tokens": 3}"#;
+    assert_eq!(of(both), Some(2));
+}
+
+#[test]
+fn a_stream_of_tokens_without_details_ends_with_the_whole_text() {
+    let event = |text: &str, whole: Value| {
+        format!(
+            "data:{}\n\n",
+            json!({"index": 1, "token": {"id": 5, "text": text, "special": false}, "generated_text": whole, "details": null})
+        )
+    };
+    let read = |events: &[String]| {
+        let bytes = [HEAD, events.concat().as_bytes()].concat();
+        read(&mut ReplyReader::new(EndpointKind::Tgi, true, true), &[&bytes]).0
+    };
+    let good = read(&[event("a", Value::Null), event(" b", json!("a b"))]);
+    assert_eq!((good.failure, good.text.unwrap().output), (None, "a b".to_owned()));
+    assert!(read(&[event("a", Value::Null), event(" b", Value::Null)]).failure.is_some());
 }

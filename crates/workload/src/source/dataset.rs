@@ -254,7 +254,7 @@ impl<'a> Intake<'a> {
         if length.div_ceil(u64::from(size.max(1))) != count || size == 0 {
             let needs = length.div_ceil(u64::from(size.max(1)));
             let error = rows.wrong(Some("hash_ids"), format!("`hash_ids` holds {count} ids of {size} tokens, and an input of {length} tokens needs {needs}"));
-            let hint = "if an id stands for another number of tokens, say so with workload.block_size (--block-size)".to_owned();
+            let hint = "if an id stands for another number of tokens, say so with workload.block_size (--trace-block-size)".to_owned();
             return Err(RowError { hint, ..error });
         }
         let Some(length) = u32::try_from(length).ok().filter(|n| *n <= MOST_TOKENS) else {

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use tokmark_base::{Content, Lexicon, Micros, Seed};
+use tokmark_base::content::segment_id;
+use tokmark_base::{Content, Frame, Lexicon, Micros, Seed, Segment};
 
 use super::{Outline, Source, Turn};
 use crate::course::{MOST_TURNS, phase_of};
@@ -31,6 +32,30 @@ pub struct Synthetic {
     sessions: Option<Sessions>,
     entries: Option<u64>,
     lexicon: Arc<dyn Lexicon>,
+    frame: Option<Framed>,
+}
+
+/// What a server wraps around a prompt, and its tokens: `isl` has room for them.
+struct Framed {
+    frame: Arc<dyn Frame>,
+    tokens: u32,
+}
+
+impl Framed {
+    /// Counts what the frame adds to `prompt`, which has `bare` tokens.
+    fn around(frame: Arc<dyn Frame>, prompt: &Prompt, bare: u32) -> Option<Self> {
+        let tokens = count(&*frame, prompt)?.checked_sub(bare)?;
+        Some(Self { frame, tokens })
+    }
+}
+
+/// Tokens of a prompt in its frame.
+fn count(frame: &dyn Frame, prompt: &Prompt) -> Option<u32> {
+    match prompt {
+        Prompt::Text(text) => frame.count(None, text),
+        Prompt::System { system, text } => frame.count(Some(system), text),
+        Prompt::Messages(_) | Prompt::Payload(_) => None,
+    }
 }
 
 /// What a request says.
@@ -49,6 +74,7 @@ impl Synthetic {
         lexicon: Arc<dyn Lexicon>,
         pairs: Option<Empirical>,
         salt: Option<u64>,
+        frame: Option<Arc<dyn Frame>>,
     ) -> Result<Self, WorkloadError> {
         let own = spec.prefix.split(spec.isl).map_or(spec.isl, |(_, own)| own);
         let (lengths, means) = match (&spec.lengths, pairs) {
@@ -60,7 +86,7 @@ impl Synthetic {
                 (Pairs::of_means(input, output), Some((input, output)))
             }
         };
-        let synthetic = Self {
+        let mut synthetic = Self {
             seed,
             lengths,
             means,
@@ -71,7 +97,14 @@ impl Synthetic {
             sessions: Sessions::new(&spec.sessions, seed),
             entries: spec.entries,
             lexicon,
+            frame: None,
         };
+        if let Some(frame) = frame {
+            let (prompt, bare) = synthetic.say(&synthetic.parts(0, 0));
+            let framed = Framed::around(frame, &prompt, bare);
+            synthetic.frame =
+                Some(framed.ok_or_else(|| WorkloadError::Frame { lexicon: synthetic.lexicon.id() })?);
+        }
         synthetic.look()?;
         Ok(synthetic)
     }
@@ -85,15 +118,25 @@ impl Synthetic {
                     return Ok(());
                 }
                 let parts = self.parts(item, turn);
-                let asked = parts.all.iter().map(|part| part.tokens).sum();
+                let bare: u32 = parts.all.iter().map(|part| part.tokens).sum();
+                let asked = bare + self.framing();
                 looked_at += u64::from(asked).max(1);
-                let (_, got) = self.say(&parts);
+                let (prompt, got) = self.say(&parts);
+                let got = match &self.frame {
+                    Some(framed) => count(&*framed.frame, &prompt).unwrap_or(got),
+                    None => got,
+                };
                 if got != asked {
                     return Err(WorkloadError::Inexact { asked, got, lexicon: self.lexicon.id() });
                 }
             }
         }
         Ok(())
+    }
+
+    /// Tokens around a prompt that count as its own.
+    fn framing(&self) -> u32 {
+        self.frame.as_ref().map_or(0, |framed| framed.tokens)
     }
 
     /// Which item's words item `item` says: one of the `entries`, if there is a number of them. (Where no two prompts may be the
@@ -124,6 +167,7 @@ impl Synthetic {
         let (sent, item) = (item, self.again(item));
         let (name, index) = self.own(item, turn);
         let mut own = Part { name, index, tokens: self.lengths.input(self.seed, index), seed: self.seed };
+        own.tokens = own.tokens.saturating_sub(self.framing()).max(1);
         let mut parts = Parts { all: Vec::with_capacity(3), system: 0 };
         let says = |name, index, tokens| Part { name, index, tokens, seed: self.seed };
         if turn == 0 || !self.keeps_history() {
@@ -168,7 +212,7 @@ impl Source for Synthetic {
     fn turn(&self, item: u64, turn: u32) -> Turn {
         let (prompt, isl) = self.say(&self.parts(item, turn));
         Turn {
-            isl: Some(isl),
+            isl: Some(isl + self.framing()),
             osl: self.lengths.output(self.seed, self.own(self.again(item), turn).1),
             prompt,
             extra: None,
@@ -179,7 +223,11 @@ impl Source for Synthetic {
     /// Lengths and segments alone: a lexicon whose words came out otherwise was refused when the source was made.
     fn outline(&self, item: u64, turn: u32) -> Outline {
         let parts = self.parts(item, turn);
-        let content = Content::Segments(parts.all.iter().map(Part::segment).collect());
+        // All prompts begin with the same frame; what of it stands behind the words is taken to stand in front.
+        let frame = Segment { id: segment_id("frame", 0), tokens: self.framing() };
+        let frame = Some(frame).filter(|frame| frame.tokens > 0);
+        let content =
+            Content::Segments(frame.into_iter().chain(parts.all.iter().map(Part::segment)).collect());
         Outline {
             isl: Some(content.tokens() as u32),
             osl: self.lengths.output(self.seed, self.own(self.again(item), turn).1),
@@ -225,6 +273,9 @@ impl Source for Synthetic {
                 }
             }
             None => parts.push(("lengths", self.lengths.canonical())),
+        }
+        if let Some(framed) = &self.frame {
+            parts.push(("frame", framed.frame.id()));
         }
         if let Some(prefix) = &self.prefix {
             parts.push(("prefix", prefix.canonical()));

@@ -147,6 +147,12 @@ fn with_a_file(spec: &WorkloadSpec) -> Checked {
     let prefix = &spec.prefix;
     none_of(&[
         (
+            spec.apply_chat_template,
+            "workload.apply_chat_template",
+            other,
+            "not yet: the prompts of a file are counted as they stand; leave one of the two out",
+        ),
+        (
             spec.file.is_some() && spec.dataset.is_some(),
             "workload.dataset",
             other,
@@ -305,6 +311,12 @@ fn sessions(spec: &WorkloadSpec) -> Checked {
     let (delay, spread) = (sessions.delay.0.0 > 0, sessions.delay_stddev.0.0 > 0);
     let turns = "requests that stand for themselves have no time between them: give sessions turns (--turns), or leave it out";
     none_of(&[
+        (
+            spec.apply_chat_template && sessions.has_turns(),
+            "workload.apply_chat_template",
+            "workload.sessions.turns",
+            "not yet: what a template adds to a later turn depends on the reply; leave one of the two out",
+        ),
         (
             spread && !delay,
             "workload.sessions.delay_stddev",

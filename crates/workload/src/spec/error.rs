@@ -136,4 +136,15 @@ pub enum WorkloadError {
         /// The tokenizer.
         lexicon: String,
     },
+    /// `workload.apply_chat_template` was asked for and the template was not handed over, or the other way round.
+    #[error("workload.apply_chat_template and the template handed over do not match\nhint: read the model's template first")]
+    NoFrame,
+    /// The chat template cannot be counted around a prompt.
+    #[error(
+        "the chat template cannot be counted around a prompt of the tokenizer {lexicon}\nhint: count without it (leave --apply-chat-template out)"
+    )]
+    Frame {
+        /// The tokenizer.
+        lexicon: String,
+    },
 }

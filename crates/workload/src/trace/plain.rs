@@ -7,8 +7,8 @@ use tokmark_base::Micros;
 
 use super::row::TraceRow;
 
-/// Digits of a number that certainly fits 64 bits.
-const SAFE_DIGITS: usize = 19;
+/// Digits of the largest number of 64 bits. One digit less certainly fits.
+const MOST_DIGITS: usize = 20;
 /// Times above this, milliseconds, are left to the careful way, which refuses them.
 const MOST_MILLIS: u64 = 9_000_000_000_000;
 
@@ -138,17 +138,22 @@ impl<'a> Text<'a> {
         digits
     }
 
-    /// Digits as a number, without a zero in front.
+    /// Digits as a number of 64 bits, without a zero in front.
     #[inline]
     fn whole_number(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
+        let (mut value, mut before) = (0_u64, 0_u64);
         let mut n = 0;
         while let Some(digit) = self.rest.get(n).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10) {
+            before = value;
             value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
             n += 1;
         }
-        if n == 0 || n > SAFE_DIGITS || (n > 1 && self.rest[0] == b'0') {
+        if n == 0 || n > MOST_DIGITS || (n > 1 && self.rest[0] == b'0') {
             return None;
+        }
+        if n == MOST_DIGITS {
+            let last = u64::from(self.rest[n - 1] - b'0');
+            value = before.checked_mul(10)?.checked_add(last)?;
         }
         self.rest = &self.rest[n..];
         Some(value)

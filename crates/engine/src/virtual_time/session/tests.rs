@@ -87,10 +87,10 @@ impl Course for Turns {
     }
 }
 
-fn cluster(spec: EngineSpec) -> Cluster {
+fn cluster(spec: &EngineSpec) -> Cluster {
     let timing = Constant::new(Micros(10_000), Micros(1_000)).unwrap();
     let router = RouterSpec::default();
-    crate::cluster::build(&spec, &Deployment::default(), &router, Arc::new(timing), &[], Seed(1)).unwrap()
+    crate::cluster::build(spec, &Deployment::default(), &router, Arc::new(timing), &[], Seed(1)).unwrap()
 }
 
 fn engine(kind: EngineKind, block: u32) -> EngineSpec {
@@ -107,7 +107,7 @@ fn engine(kind: EngineKind, block: u32) -> EngineSpec {
 }
 
 /// Plays a script, `streams` sessions at a time.
-fn play(script: &Script, spec: EngineSpec, streams: u32) -> Result<Vec<Record>, SimulateError> {
+fn play(script: &Script, spec: &EngineSpec, streams: u32) -> Result<Vec<Record>, SimulateError> {
     let load = LoadSpec {
         concurrency: Some(streams),
         sessions: Some(script.sessions.len() as u64),
@@ -162,7 +162,7 @@ fn later_turns_find_prompts_and_replies_of_earlier_ones() {
         };
         for tokens in [false, true] {
             let script = Script { sessions: vec![turns(tokens)], ..Script::default() };
-            let records = play(&script, engine(kind, block), 1).unwrap();
+            let records = play(&script, &engine(kind, block), 1).unwrap();
             let expected =
                 [(100, 0), second, third].map(|(asked, cached)| (Some(asked), Some(cached))).to_vec();
             assert_eq!(found(&records), expected, "{kind} in blocks of {block}, {osl} out, {tokens}");
@@ -175,7 +175,7 @@ fn later_turns_find_prompts_and_replies_of_earlier_ones() {
 fn prompts_of_which_nothing_is_known_are_found_again_by_their_own_session_alone() {
     let unknown = || Line { content: Content::default(), ..words(0, 100, 29) };
     let script = Script { sessions: vec![vec![unknown(), unknown()]; 2], ..Script::default() };
-    let records = play(&script, engine(EngineKind::Vllm, 16), 1).unwrap();
+    let records = play(&script, &engine(EngineKind::Vllm, 16), 1).unwrap();
     let cached: Vec<_> = found(&records).into_iter().map(|(_, cached)| cached.unwrap()).collect();
     assert_eq!(cached, [0, 128, 0, 128]);
 }
@@ -183,7 +183,7 @@ fn prompts_of_which_nothing_is_known_are_found_again_by_their_own_session_alone(
 #[test]
 fn what_is_not_said_again_is_not_counted() {
     let script = Script { sessions: vec![vec![words(1, 100, 30); 3]], forgetful: true, ..Script::default() };
-    let records = play(&script, engine(EngineKind::Vllm, 16), 1).unwrap();
+    let records = play(&script, &engine(EngineKind::Vllm, 16), 1).unwrap();
     assert_eq!(found(&records), [(Some(100), Some(0)), (Some(100), Some(96)), (Some(100), Some(96))]);
 }
 
@@ -195,7 +195,7 @@ fn a_record_names_session_turn_and_class() {
         classes: vec![class("a"), class("b")],
         ..Script::default()
     };
-    let records = play(&script, engine(EngineKind::Vllm, 16), 1).unwrap();
+    let records = play(&script, &engine(EngineKind::Vllm, 16), 1).unwrap();
     let seen: Vec<_> = records.iter().map(|r| (r.session.unwrap(), r.class.unwrap())).collect();
     let turn = |id, turn| SessionTurn { id, turn, of: 2 };
     assert_eq!(seen, [(turn(0, 0), 0), (turn(0, 1), 0), (turn(1, 0), 1), (turn(1, 1), 1)]);
@@ -211,7 +211,7 @@ fn a_client_that_goes_away_as_planned_is_cut_at_its_time() {
         sessions: vec![vec![goes, words(3, 20, 5)], vec![stays, words(4, 20, 5)]],
         ..Script::default()
     };
-    let records = play(&script, engine(EngineKind::Vllm, 16), 1).unwrap();
+    let records = play(&script, &engine(EngineKind::Vllm, 16), 1).unwrap();
     let seen: Vec<_> = records
         .iter()
         .map(|r| {
@@ -247,7 +247,7 @@ fn adapters_have_caches_of_their_own() {
         ],
         forgetful: false,
     };
-    let records = play(&script, engine(EngineKind::Vllm, 16), 1).unwrap();
+    let records = play(&script, &engine(EngineKind::Vllm, 16), 1).unwrap();
     let cached: Vec<_> = found(&records).into_iter().map(|(_, cached)| cached.unwrap()).collect();
     assert_eq!(cached, [0, 0, 0, 48, 48, 48]);
 }
@@ -266,7 +266,7 @@ fn classes_and_rows_have_priorities() {
         scheduling_policy: Some(crate::spec::SchedulingPolicy::Priority),
         ..engine(EngineKind::Vllm, 16)
     };
-    let records = play(&script, spec, 4).unwrap();
+    let records = play(&script, &spec, 4).unwrap();
     let order: Vec<u64> = records.iter().map(|r| r.session.unwrap().id).collect();
     assert_eq!(order, [2, 0, 3, 1]);
 }
@@ -363,7 +363,7 @@ proptest! {
     ) {
         let script = Script { sessions, ..Script::default() };
         for kind in [EngineKind::Vllm, EngineKind::Trtllm, EngineKind::Sglang] {
-            let records = play(&script, engine(kind, block), 1).unwrap();
+            let records = play(&script, &engine(kind, block), 1).unwrap();
             let seen: Vec<_> = found(&records).into_iter().map(|(a, c)| (a.unwrap(), c.unwrap())).collect();
             let expected = model(&script, block as usize, kind == EngineKind::Trtllm);
             prop_assert_eq!(seen, expected, "{} in blocks of {}", kind, block);
@@ -377,7 +377,7 @@ proptest! {
         streams in 1..5_u32,
     ) {
         let script = Script { sessions, ..Script::default() };
-        let records = play(&script, engine(EngineKind::Vllm, 4), streams).unwrap();
+        let records = play(&script, &engine(EngineKind::Vllm, 4), streams).unwrap();
         prop_assert_eq!(records.len(), script.sessions.iter().map(Vec::len).sum::<usize>());
         for record in records {
             let place = record.session.unwrap();

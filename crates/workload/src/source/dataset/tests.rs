@@ -225,7 +225,7 @@ fn bad_rows_stop_the_reading_or_are_counted() {
     let message = read(text, &default()).unwrap_err().to_string();
     for part in [
         "t:1:23: `hash_ids` holds 1 ids of 512 tokens, and an input of 600 tokens needs 2",
-        "--block-size",
+        "--trace-block-size",
         "--skip-bad-rows",
     ] {
         assert!(message.contains(part), "{message}");

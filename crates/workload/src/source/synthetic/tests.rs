@@ -46,7 +46,7 @@ fn prefix_and_body_add_up() {
         prefix: PrefixSpec { length: 30, pool: 2, ..PrefixSpec::default() },
         ..WorkloadSpec::default()
     };
-    let source = Synthetic::new(&spec, Seed(1), Arc::new(Letters), None, None).unwrap();
+    let source = Synthetic::new(&spec, Seed(1), Arc::new(Letters), None, None, None).unwrap();
     let mut bodies = BTreeSet::new();
     for item in 0..500 {
         let request = source.turn(item, 0);
@@ -65,7 +65,7 @@ fn prefix_and_body_add_up() {
 #[test]
 fn a_length_the_lexicon_cannot_make_is_refused_before_the_run() {
     let spec = WorkloadSpec { isl: 7, ..WorkloadSpec::default() };
-    let error = Synthetic::new(&spec, Seed(1), Arc::new(Even), None, None).err().unwrap();
+    let error = Synthetic::new(&spec, Seed(1), Arc::new(Even), None, None, None).err().unwrap();
     let want = WorkloadError::Inexact { asked: 7, got: 6, lexicon: "even".to_owned() };
     assert_eq!(error, want);
 }
@@ -74,7 +74,8 @@ fn a_length_the_lexicon_cannot_make_is_refused_before_the_run() {
 fn output_lengths_do_not_change_the_words() {
     let spec = WorkloadSpec { isl: 9, ..WorkloadSpec::default() };
     let other = WorkloadSpec { osl: Some(7), osl_stddev: 3.0, ..spec.clone() };
-    let [a, b] = [&spec, &other].map(|s| Synthetic::new(s, Seed(1), Arc::new(Letters), None, None).unwrap());
+    let [a, b] =
+        [&spec, &other].map(|s| Synthetic::new(s, Seed(1), Arc::new(Letters), None, None, None).unwrap());
     assert!((0..50).all(|i| a.turn(i, 0).prompt == b.turn(i, 0).prompt));
     assert!((0..50).any(|i| b.turn(i, 0).osl != Some(7)));
 }
@@ -421,4 +422,44 @@ fn the_ten_millionth_request_is_as_near_as_the_first() {
     let last = 9_999_999;
     assert_eq!(one.request(last), other.request(last));
     assert_eq!(one.shape(last).isl, one.request(last).isl);
+}
+
+/// Four letters in front of a text, three behind it, two around a system prompt.
+struct Brackets;
+
+impl Frame for Brackets {
+    fn id(&self) -> String {
+        "brackets".to_owned()
+    }
+
+    fn count(&self, system: Option<&str>, user: &str) -> Option<u32> {
+        Some(user.len() as u32 + 7 + system.map_or(0, |system| system.len() as u32 + 2))
+    }
+}
+
+#[test]
+fn a_chat_template_is_part_of_the_length_asked() {
+    for (system, framing) in [(0, 7), (20, 9)] {
+        let spec = WorkloadSpec {
+            isl: 100,
+            prefix: PrefixSpec { system, ..PrefixSpec::default() },
+            apply_chat_template: true,
+            ..WorkloadSpec::default()
+        };
+        let inputs = Inputs { frame: Some(Arc::new(Brackets)), ..Inputs::synthetic(Arc::new(Letters)) };
+        let plan = Plan::new(&spec, Seed(1), inputs).unwrap();
+        for index in 0..20 {
+            let request = plan.request(index);
+            let counted = count(&Brackets, &request.prompt).unwrap();
+            // The system prompt stands beside `isl`, what the template adds to both is within it.
+            assert_eq!((request.isl, counted), (Some(100 + system), 100 + system));
+            let shape = plan.shape(index);
+            assert_eq!((shape.isl, shape.content.tokens()), (request.isl, u64::from(100 + system)));
+            let Content::Segments(parts) = shape.content else { panic!() };
+            assert_eq!(parts[0].tokens, framing);
+        }
+    }
+    let missing = WorkloadSpec { apply_chat_template: true, ..WorkloadSpec::default() };
+    let error = Plan::new(&missing, Seed(1), Inputs::synthetic(Arc::new(Letters))).err();
+    assert_eq!(error, Some(WorkloadError::NoFrame));
 }
