@@ -45,8 +45,6 @@ struct Group {
     flow: Flow,
     failed: u64,
     cancelled: u64,
-    /// Prompt tokens found in the cache, and all prompt tokens, of the successes that say both.
-    cached: (u64, u64),
 }
 
 impl Groups {
@@ -107,12 +105,6 @@ impl Group {
             return;
         }
         self.sums.add(a);
-        let said = a.record.server.and_then(|server| server.cached);
-        let usage = a.record.usage.unwrap_or_default();
-        if let (Some(cached), Some(prompt)) = (usage.cached.or(said), usage.prompt.or_else(|| a.isl())) {
-            self.cached.0 += u64::from(cached);
-            self.cached.1 += u64::from(prompt);
-        }
         for (metric, pool) in shown().zip(&mut self.pools) {
             let grain = metric.unit.grain();
             match metric.kind {
@@ -139,13 +131,15 @@ impl Group {
             output_flow: self.flow.output,
             ..self.sums.totals(self.failed, gpus)
         };
-        let (cached, prompt) = self.cached;
         GroupSummary {
             name,
             succeeded: totals.successes,
             failed: self.failed,
             cancelled: self.cancelled,
-            cached_input_ratio: (prompt > 0).then(|| cached as f64 / prompt as f64),
+            cached_input_ratio: totals
+                .cached_input
+                .filter(|[_, prompt]| *prompt > 0)
+                .map(|[cached, prompt]| cached as f64 / prompt as f64),
             metrics: shown()
                 .zip(&mut self.pools)
                 .filter_map(|(metric, pool)| one(metric, pool, &totals))

@@ -1,7 +1,9 @@
 //! What a population adds up to, attempt by attempt.
 
 use crate::attempt::Attempt;
-use crate::metric::{Totals, osl_mismatch_count, output_token_count};
+use crate::metric::{
+    Totals, cached_input_share, draft_acceptance_rate, osl_mismatch_count, output_token_count,
+};
 use crate::window::Frame;
 
 /// Sums over the successes of one population.
@@ -13,6 +15,8 @@ pub(crate) struct Sums {
     pub(crate) output: Option<u64>,
     reasoning: Option<u64>,
     mismatched: Option<u64>,
+    cached_input: Option<[u64; 2]>,
+    drafts: Option<[u64; 2]>,
 }
 
 impl Sums {
@@ -22,12 +26,20 @@ impl Sums {
                 *sum = Some(sum.unwrap_or(0) + u64::from(more));
             }
         };
+        let share = |sum: &mut Option<[u64; 2]>, more: Option<[u32; 2]>| {
+            if let Some([part, whole]) = more {
+                let [parts, wholes] = sum.unwrap_or_default();
+                *sum = Some([parts + u64::from(part), wholes + u64::from(whole)]);
+            }
+        };
         self.successes += 1;
         plus(&mut self.input, a.isl());
         plus(&mut self.all_output, a.osl());
         plus(&mut self.output, output_token_count::tokens(a));
         plus(&mut self.reasoning, a.record.reasoning.map(|c| c.tokens));
         plus(&mut self.mismatched, osl_mismatch_count::mismatch(a).map(u32::from));
+        share(&mut self.cached_input, cached_input_share::tokens(a));
+        share(&mut self.drafts, draft_acceptance_rate::tokens(a));
     }
 
     pub(crate) fn totals(&self, failures: u64, gpus: Option<u32>) -> Totals {
@@ -39,6 +51,8 @@ impl Sums {
             output_tokens: self.output,
             reasoning_tokens: self.reasoning,
             mismatched: self.mismatched,
+            cached_input: self.cached_input,
+            drafts: self.drafts,
             gpus,
             ..Totals::default()
         }

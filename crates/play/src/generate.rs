@@ -11,7 +11,9 @@ use tokmark_base::Seed;
 use tokmark_engine::{Arrival, Length};
 use tokmark_wire::{EndpointKind, ReplyWriter};
 
-use crate::answer::{Answer, Desk, GENERATE_STREAM, is_json, refusal, too_large, unauthorized, whole, with_status};
+use crate::answer::{
+    Answer, Desk, GENERATE_STREAM, is_json, refusal, too_large, unauthorized, whole, with_status,
+};
 use crate::body::{Dropped, Outgoing};
 use crate::clock::unix_seconds;
 use crate::fault::{Manner, Start, UsagePolicy, manner};

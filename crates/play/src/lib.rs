@@ -2,8 +2,8 @@
 //!
 //! In: a [`Config`] with any [`tokmark_engine::Engine`]. Out: an OpenAI server on a port ([`Handle`]): `/v1/chat/completions` and
 //! `/v1/completions`, streaming or not, `/v1/models`, health checks, metrics and profiler routes as vLLM, SGLang, TensorRT-LLM or
-//! Dynamo have them ([`Config::plays`]), `/admin` to change it while it runs; and [`Stats`] of what it did, its own lateness
-//! included.
+//! Dynamo have them ([`Config::plays`]), `/generate` as SGLang has it, or else `/generate` and `/generate_stream` as Text Generation
+//! Inference has them, `/admin` to change it while it runs; and [`Stats`] of what it did, its own lateness included.
 //! Invariant: every token leaves because the engine said so, with the engine's stamp as its due time; what the server itself
 //! adds is measured ([`Lateness`]), not assumed.
 //! Start reading at `stage.rs`, where engine and wall clock meet, then `floor.rs` (a thread's part), `reply.rs` (bytes) and `line.rs`
@@ -19,7 +19,9 @@
 //! Not yet: `n > 1`, stop words and several prompts in one request (refused); images, tools, `echo`, `logprobs`, `stop_token_ids`
 //! and sampling (taken, without effect); a reply's tokens are no part of the prefix cache when they come back as a prompt; metrics of a
 //! Dynamo worker's system port; `/metrics` of trtllm-serve (its JSON of iterations), `/version` but vLLM's; a profile that ends by
-//! itself (`num_steps`, `max_iterations`); metrics of engine steps, adapters and speculation.
+//! itself (`num_steps`, `max_iterations`); metrics of engine steps, adapters and speculation; of `/generate`, token ids, several prompts
+//! and `n`, batches of `best_of`, and the last words and the reason to stop in one event (they are two); of `nvext.extra_fields` all but
+//! `timing`; reasoning.
 
 mod admin;
 mod answer;

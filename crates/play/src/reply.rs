@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 
 use tokmark_base::{Lexicon, Micros, Stream};
 use tokmark_engine::{Breakdown, Event, Lifecycle};
-use tokmark_record::{ServerSaid, Usage};
 use tokmark_record::catalogue::Server as Kind;
+use tokmark_record::{ServerSaid, Usage};
 use tokmark_wire::ReplyWriter;
 use tokmark_wire::endpoint::error_body;
 

@@ -7,7 +7,7 @@ use tokmark_measure::summary::Distribution;
 use crate::Style;
 use crate::groups::{self, Lines};
 use crate::layout::{self, shows_numbers};
-use crate::terminal::{ROWS, TOTALS, load, repeats_ttft, requests, sources};
+use crate::terminal::{ROWS, SERVER_ROWS, SERVER_TOTALS, TOTALS, load, repeats_ttft, requests, sources};
 
 const SHOWN: [f64; 5] = [50.0, 90.0, 95.0, 99.0, 99.9];
 
@@ -57,7 +57,7 @@ fn numbers(summary: &Summary) -> String {
             ),
         );
     };
-    let metrics = ROWS.iter().filter_map(|tag| summary.metric(tag));
+    let metrics = ROWS.iter().chain(&SERVER_ROWS).filter_map(|tag| summary.metric(tag));
     for metric in metrics.filter(|m| !repeats_ttft(summary, m)) {
         if let (Some(headline), Some(plain)) = (metric.headline(), metric.values.as_ref()) {
             line(&metric.label, &metric.unit, headline);
@@ -70,15 +70,8 @@ fn numbers(summary: &Summary) -> String {
     if let Some(note) = layout::missing_note(shown, &SHOWN) {
         layout::put(&mut out, format_args!("\n{note}\n"));
     }
-    out.push_str("\n| throughput | value | unit |\n|---|--:|---|\n");
-    for metric in TOTALS.iter().filter_map(|tag| summary.metric(tag)) {
-        if let Some(value) = metric.value {
-            layout::put(
-                &mut out,
-                format_args!("| {} | {} | {} |\n", metric.label, significant(value), metric.unit),
-            );
-        }
-    }
+    out.push_str(&totals(summary, "throughput", &TOTALS));
+    out.push_str(&totals(summary, "the server says", &SERVER_TOTALS));
     for Lines { head, rows } in groups::tables(summary) {
         let rule = vec!["--:"; head.len() - 1].join("|");
         layout::put(&mut out, format_args!("\n| {} |\n|---|{rule}|\n", head.join(" | ")));
@@ -91,6 +84,20 @@ fn numbers(summary: &Summary) -> String {
         layout::put(&mut out, format_args!("\n{note}\n"));
     }
     out
+}
+
+/// A table of single numbers, if there are any.
+fn totals(summary: &Summary, head: &str, tags: &[&str]) -> String {
+    let mut rows = String::new();
+    for metric in tags.iter().filter_map(|tag| summary.metric(tag)) {
+        if let Some(value) = metric.value {
+            layout::put(
+                &mut rows,
+                format_args!("| {} | {} | {} |\n", metric.label, significant(value), metric.unit),
+            );
+        }
+    }
+    if rows.is_empty() { rows } else { format!("\n| {head} | value | unit |\n|---|--:|---|\n{rows}") }
 }
 
 fn failures(summary: &Summary) -> String {

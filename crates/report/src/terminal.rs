@@ -26,6 +26,13 @@ pub(crate) const ROWS: [&str; 12] = [
     "dispatch_delay",
 ];
 
+/// What servers say of their own work: distributions shown below the others, where there are any.
+pub(crate) const SERVER_ROWS: [&str; 3] =
+    ["server_queue_time", "server_prefill_time", "server_time_to_first_token"];
+
+/// What servers say of all their replies together.
+pub(crate) const SERVER_TOTALS: [&str; 2] = ["cached_input_share", "draft_acceptance_rate"];
+
 /// Single numbers shown, in this order.
 pub(crate) const TOTALS: [&str; 7] = [
     "request_throughput",
@@ -171,7 +178,7 @@ pub(crate) fn requests(summary: &Summary) -> String {
 fn distributions(summary: &Summary, style: Style) -> String {
     let mut rows = Vec::new();
     let mut shown = Vec::new();
-    for metric in ROWS.iter().filter_map(|tag| summary.metric(tag)) {
+    for metric in ROWS.iter().chain(&SERVER_ROWS).filter_map(|tag| summary.metric(tag)) {
         let (Some(headline), Some(plain)) = (metric.headline(), metric.values.as_ref()) else {
             continue;
         };
@@ -192,6 +199,9 @@ fn distributions(summary: &Summary, style: Style) -> String {
     };
     if let Some(missing) = layout::missing_note(shown.iter().copied(), &SHOWN) {
         note(&missing);
+    }
+    if SERVER_ROWS.iter().any(|tag| summary.metric(tag).is_some()) {
+        note("Server …: what the server says in its replies, by its own clock and from its own beginning");
     }
     if shown.iter().any(|d| d.infinite > 0) {
         note("∞ failed, cut and unsent attempts count as infinitely slow");
@@ -222,6 +232,7 @@ fn row(label: &str, unit: &str, d: &Distribution) -> Vec<String> {
 fn totals(summary: &Summary, style: Style) -> String {
     let rows: Vec<Vec<String>> = TOTALS
         .iter()
+        .chain(&SERVER_TOTALS)
         .filter_map(|tag| summary.metric(tag))
         .filter_map(|m| Some(vec![m.label.clone(), significant(m.value?), m.unit.clone()]))
         .collect();

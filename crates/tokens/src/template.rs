@@ -100,6 +100,7 @@ fn raise(message: String) -> Result<Value, Error> {
 }
 
 /// Python's `json.dumps` as templates use it: a space behind colons and commas unless an indent is asked.
+#[allow(clippy::needless_pass_by_value)] // as a filter takes them
 fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     let _ = options.get::<Option<bool>>("ensure_ascii")?;

@@ -63,11 +63,13 @@ impl Cli {
     }
 }
 
-const BENCH_NOT_YET: &str = "Not yet: goodput and SLOs, confidence intervals, retries, sessions of several turns, several models \
-in one run, HTTP/2, server and GPU metrics. Without a URL the flags of `tokmark simulate` describe the engine.";
+const BENCH_NOT_YET: &str = "Not yet: goodput and SLOs, confidence intervals, retries, HTTP/2, server and GPU metrics; images, \
+audio and video in prompts; the responses, messages and embeddings APIs; graphs of agents; WEKA's, OpenTelemetry's, Bailian's, \
+Baseten's and SageMaker's traces and AIPerf's `dag`; users that begin with a history, as AIPerf's do. Without a URL the flags of \
+`tokmark simulate` describe the engine.";
 
 const SIMULATE_NOT_YET: &str = "The same flags, files and seed as `bench`, the same records and the same report. Not yet: \
-sessions of several turns, traces, models of real hardware.";
+bodies of a file sent as they are, where an engine needs their length; models of real hardware; beside that, what `bench` does not do.";
 
 const ENGINE_NOT_YET: &str = "Beside /v1/chat/completions, /v1/completions and /v1/models: /health, /metrics, the profiler's \
 routes and, for peers on this machine, /admin. A prompt has as many tokens as it has words. Not yet: n > 1, stop words, models of \

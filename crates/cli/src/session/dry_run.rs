@@ -1,9 +1,11 @@
 //! `--dry-run`: what would be sent, how long it would take at the least, how many samples the percentiles need.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use tokmark_base::Micros;
 use tokmark_base::units::format_duration;
-use tokmark_workload::{Load, Phased, Requests};
+use tokmark_base::{Micros, Phase};
+use tokmark_workload::{Course, Numbering, Plan, PlannedRequest, Requests, Schedule};
 
 use crate::exit::Exit;
 use crate::screen::Screen;
@@ -31,16 +33,15 @@ pub(super) fn tell(ready: &Ready, screen: Screen) -> Exit {
 }
 
 fn look(prepared: &Prepared) -> Value {
-    let load = &prepared.load;
-    let n = load.requests.unwrap_or(LOOKED_AT).min(LOOKED_AT);
-    let requests: Vec<_> = (0..n).map(|index| prepared.plan.request(index)).collect();
+    let (load, plan) = (&prepared.load, &prepared.plan);
+    let Expected { requests: measured, sessions, least } = Expected::of(prepared);
+    let looked_at = first_requests(plan, measured, sessions);
     let mean = |values: Vec<u32>| {
         let n = values.len();
         (n > 0).then(|| values.into_iter().map(f64::from).sum::<f64>() / n as f64)
     };
-    let isl = mean(requests.iter().filter_map(|r| r.isl).collect());
-    let osl = mean(requests.iter().filter_map(|r| r.osl).collect());
-    let measured = expected_requests(load);
+    let isl = mean(looked_at.iter().filter_map(|r| r.isl).collect());
+    let osl = mean(looked_at.iter().filter_map(|r| r.osl).collect());
     let total = |mean: Option<f64>| mean.zip(measured).map(|(mean, n)| (mean * n as f64).round());
     let missing: Vec<Value> = NEEDED
         .iter()
@@ -53,7 +54,8 @@ fn look(prepared: &Prepared) -> Value {
         "load": load.describe(),
         "requests": measured,
         "starts": load.starts(),
-        "duration_s": least_time(load).map(Micros::as_secs_f64),
+        "sessions": sessions,
+        "duration_s": least.map(Micros::as_secs_f64),
         "isl_mean": isl,
         "osl_mean": osl,
         "input_tokens": total(isl),
@@ -64,24 +66,51 @@ fn look(prepared: &Prepared) -> Value {
     })
 }
 
-/// Measured requests: as asked, or as the rate gives in the time asked.
-fn expected_requests(load: &Load) -> Option<u64> {
-    let by_rate = load.mean_rate().zip(load.duration);
-    let by_rate = by_rate.map(|(rate, time)| (rate * time.as_secs_f64()).round() as u64);
-    load.requests.into_iter().chain(by_rate).min()
+/// The first requests of a plan, turn by turn where it has sessions.
+fn first_requests(plan: &Plan, requests: Option<u64>, sessions: Option<u64>) -> Vec<PlannedRequest> {
+    let most = requests.unwrap_or(LOOKED_AT).min(LOOKED_AT) as usize;
+    let numbering = Requests::numbering(plan);
+    let items = sessions.or(requests).unwrap_or(LOOKED_AT);
+    let indices = (0..items).flat_map(|item| {
+        let first = numbering.index(Phase::Profiling, item, 0);
+        first..first + u64::from(plan.turns(first))
+    });
+    indices.take(most).map(|index| plan.request(index)).collect()
 }
 
-/// What the load itself takes, whatever the service does: its durations, or its starts at their rate.
-fn least_time(load: &Load) -> Option<Micros> {
-    let rate = load.mean_rate();
-    let by_count = |n: u64| rate.map(|rate| Micros::from_secs_f64(n as f64 / rate));
-    let phase = |extent: Option<Phased>| match extent {
-        None => Some(Micros::ZERO),
-        Some(Phased::For(time)) => Some(time),
-        Some(Phased::Requests(n)) => by_count(n),
-    };
-    let measured = load.requests.and_then(by_count).into_iter().chain(load.duration).min()?;
-    Some(measured + phase(load.warmup)? + phase(load.cooldown)?)
+/// What the load and the plan come to, whatever the service does.
+struct Expected {
+    /// Measured requests, where that can be told.
+    requests: Option<u64>,
+    /// Measured sessions, where the plan has any and it can be told.
+    sessions: Option<u64>,
+    /// The time it takes at the least: its durations, or its last start.
+    least: Option<Micros>,
+}
+
+impl Expected {
+    fn of(prepared: &Prepared) -> Self {
+        let (load, plan) = (&prepared.load, &prepared.plan);
+        let course: Arc<dyn Course> = plan.clone();
+        let in_turns = Requests::numbering(&**plan) == Numbering::Turns;
+        let ends = !in_turns || load.sessions.or(load.duration.map(|_| 0)).is_some() || plan.is_timed();
+        let realised = if ends { Schedule::realised(load, plan.seed(), &course) } else { None };
+        let starts = realised.map(|r| r.starts).or(if in_turns { load.sessions } else { None });
+        let by_rate = load.mean_rate().zip(load.duration.or(load.end()));
+        let by_rate = by_rate.map(|(rate, time)| (rate * time.as_secs_f64()).round() as u64);
+        let counted = if in_turns { starts.map(|n| turns(plan, n)) } else { starts.or(by_rate) };
+        Self {
+            requests: load.requests.into_iter().chain(counted).min(),
+            sessions: starts.filter(|_| in_turns),
+            least: realised.map(|r| r.to).or(load.duration).or(load.end()),
+        }
+    }
+}
+
+/// Requests of the first `sessions` sessions.
+fn turns(plan: &Plan, sessions: u64) -> u64 {
+    let numbering = Requests::numbering(plan);
+    (0..sessions).map(|item| u64::from(plan.turns(numbering.index(Phase::Profiling, item, 0)))).sum()
 }
 
 fn text(plan: &Value) -> String {

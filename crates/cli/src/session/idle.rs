@@ -1,8 +1,10 @@
 //! Keys that were given and change nothing, each told by its name: what is silently ignored is taken for measured.
 
+use tokmark_drive::target::TargetSpec;
 use tokmark_engine::router::{Affinity, PolicyKind, RouterSpec};
 use tokmark_engine::spec::SchedulingPolicy;
 use tokmark_perf::{TimingModel, TimingSpec};
+use tokmark_wire::EndpointKind;
 
 use crate::spec::Spec;
 use crate::spec::resolve::Point;
@@ -13,6 +15,40 @@ type Idle = (&'static str, bool, &'static str);
 /// What in the spec does nothing in a simulation, and what in its files was not used.
 pub fn notes(spec: &Spec) -> Vec<String> {
     told(of_the_plan(spec)).chain(of_the_cluster(spec)).collect()
+}
+
+/// What in the spec the API spoken has no place for, and what of a run it cannot promise.
+pub fn over_the_wire(spec: &Spec) -> Vec<String> {
+    let (target, classes) = (&spec.target, &spec.workload.classes);
+    let kind = EndpointKind::from(target.endpoint);
+    let native = matches!(kind, EndpointKind::Sglang | EndpointKind::Tgi);
+    let plain = TargetSpec::default();
+    let idle = [
+        (
+            "target.nvext",
+            native && target.nvext != plain.nvext,
+            "nvext is Dynamo's extension of chat and completions",
+        ),
+        (
+            "target.max_tokens_field",
+            native && target.max_tokens_field != plain.max_tokens_field,
+            "this endpoint's own field is max_new_tokens",
+        ),
+        (
+            "workload.classes[].model",
+            native && classes.iter().any(|class| class.model.is_some()),
+            "this endpoint serves one model and is not told its name",
+        ),
+        (
+            "workload.classes[].priority",
+            kind == EndpointKind::Tgi && classes.iter().any(|class| class.priority.is_some()),
+            "Text Generation Inference knows no priority",
+        ),
+    ];
+    let short = (target.ignore_eos && !kind.takes_a_length_exactly()).then(|| {
+        "target.endpoint tgi has no ignore_eos: an output length is an upper bound there, and replies may be shorter than asked".to_owned()
+    });
+    told(idle).chain(short).collect()
 }
 
 /// What acts on requests that the plan does not have, and what requests have that nothing acts on. What a file's rows have, only
@@ -179,6 +215,37 @@ mod tests {
         for (spec, expected) in cases {
             assert_eq!(noted(&spec), Vec::from_iter(expected.map(str::to_owned)), "{spec}");
         }
+    }
+
+    #[test]
+    fn what_an_endpoint_has_no_place_for_is_named() {
+        let noted = |spec: serde_json::Value| {
+            let notes = over_the_wire(&serde_json::from_value(spec).unwrap());
+            notes.iter().map(|note| note.split(' ').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        let classes = json!([{"name": "paid", "priority": 0, "model": "m"}]);
+        assert!(
+            noted(json!({"target": {"nvext": {"hints": true}}, "workload": {"classes": classes}})).is_empty()
+        );
+        assert!(noted(json!({"target": {"endpoint": "sglang"}})).is_empty());
+        assert_eq!(
+            noted(
+                json!({"target": {"endpoint": "sglang", "nvext": {"timing": true}}, "workload": {"classes": classes}})
+            ),
+            ["target.nvext", "workload.classes[].model"]
+        );
+        assert_eq!(
+            noted(
+                json!({"target": {"endpoint": "tgi", "max_tokens_field": "max_completion_tokens"}, "workload": {"classes": classes}})
+            ),
+            [
+                "target.max_tokens_field",
+                "workload.classes[].model",
+                "workload.classes[].priority",
+                "target.endpoint"
+            ]
+        );
+        assert!(noted(json!({"target": {"endpoint": "tgi", "ignore_eos": false}})).is_empty());
     }
 
     #[test]

@@ -145,10 +145,12 @@ fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Re
     let Some(first) = resolved.points.first() else {
         return Err(Failure::internal("no point to measure"));
     };
-    if means == Means::Virtual {
-        for note in twin::notes(&first.spec) {
-            screen.note(&format!("note: {note}"));
-        }
+    let notes = match means {
+        Means::Virtual => twin::notes(&first.spec),
+        Means::Wire => idle::over_the_wire(&first.spec),
+    };
+    for note in notes {
+        screen.note(&format!("note: {note}"));
     }
     if means == Means::Wire && resolved.needs_target && first.spec.target.url.is_empty() {
         return Err(Failure::usage(

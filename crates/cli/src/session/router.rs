@@ -100,7 +100,7 @@ fn prefix_ratio(made: &[&Made]) -> Value {
         let list = |of: &dyn Fn(&Made) -> Option<f64>| runs.iter().map(|run| of(run)).collect::<Vec<_>>();
         let first = &runs[0].spec;
         json!({
-            "prefix_ratios": list(&|run| run.level),
+            "prefix_ratios": list(&|run| run.spec.workload.prefix.ratio),
             "ttft_p25_values": list(&|run| stats(run, TTFT).p25),
             "ttft_p50_values": list(&|run| stats(run, TTFT).p50),
             "ttft_p75_values": list(&|run| stats(run, TTFT).p75),
@@ -202,7 +202,13 @@ fn ratio_figure(made: &[&Made]) -> Figure {
             target: name.unwrap_or("target").to_owned(),
             points: runs
                 .iter()
-                .filter_map(|run| Some((run.level?, quartiles(stats(run, TTFT)), quartiles(stats(run, ITL)))))
+                .filter_map(|run| {
+                    Some((
+                        run.spec.workload.prefix.ratio?,
+                        quartiles(stats(run, TTFT)),
+                        quartiles(stats(run, ITL)),
+                    ))
+                })
                 .collect(),
         })
         .collect();

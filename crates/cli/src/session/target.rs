@@ -1,10 +1,12 @@
 //! Where a session's requests go: the service named, or a simulated engine started inside this process.
 
 use tokmark_base::{Micros, Secret};
+use tokmark_drive::target::{Endpoint, NvextSpec};
 use tokmark_drive::{DriveError, Target};
 use tokmark_engine::Slots;
 use tokmark_perf::Constant;
 use tokmark_play::{Config, Handle, Server};
+use tokmark_record::catalogue::Server as Kind;
 use tokmark_wire::Url;
 
 use crate::environment::Environment;
@@ -111,6 +113,12 @@ fn simulate(spec: &Spec) -> Result<Handle, Failure> {
         let names = if class.adapter { &mut config.adapters } else { &mut config.models };
         names.extend(class.model.clone());
     }
+    // It speaks what it is spoken to in.
+    config.plays = match spec.target.endpoint {
+        Endpoint::Sglang => Kind::Sglang,
+        Endpoint::Chat | Endpoint::Completions if spec.target.nvext != NvextSpec::default() => Kind::Dynamo,
+        Endpoint::Chat | Endpoint::Completions | Endpoint::Tgi => config.plays,
+    };
     Server::start(config).map_err(|e| Failure::internal(e.to_string()))
 }
 

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tokmark_base::{Frame, Lexicon, Phase};
+use tokmark_store::FileShelf;
 use tokmark_store::import::dataset::{DatasetFile, open_dataset};
 use tokmark_tokens::{ChatFrame, ChatTemplate, Tokenizer};
 use tokmark_workload::shape::lengths::{self, Empirical};
+use tokmark_workload::source::Shelf;
 use tokmark_workload::source::dataset::With;
 use tokmark_workload::source::detect::{HEAD, detect};
 use tokmark_workload::{Dataset, PlannedRequest, Prompt, Requests, WorkloadSpec};
@@ -147,7 +149,7 @@ pub fn prompts(
         let counted: &Counted = cell.get_or_init(|| Counted::open(counting.tokenizer().clone(), &home));
         counted.count(text)
     };
-    let with = With { count: Some(Arc::new(count)), ..With::default() };
+    let with = With { count: Some(Arc::new(count)), shelf: shelf(&path, environment) };
     let data = Dataset::read(format, &name, input, spec, with).map_err(|error| refused(&error))?;
     if let Some(counted) = counted.get() {
         counted.keep();
@@ -167,6 +169,19 @@ pub fn lengths(spec: &WorkloadSpec) -> Result<(Option<Empirical>, Option<String>
         format!("{name}: rows left out because they cannot be used: {}; the first: {first}", read.skipped)
     });
     Ok((Some(read.pairs), note))
+}
+
+/// Files smaller than this have room in memory, unpacked too.
+const SMALL: u64 = 16 << 20;
+
+/// Where the rows of a large file are kept: on the disk that caches are kept on. In memory where that cannot be.
+fn shelf(path: &Path, environment: &Environment) -> Option<Box<dyn Shelf>> {
+    if fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() < SMALL) {
+        return None;
+    }
+    let dir = environment.cache()?;
+    fs::create_dir_all(&dir).ok()?;
+    Some(Box::new(FileShelf::new(&dir).ok()?))
 }
 
 /// Sentences about what of a file was not used.

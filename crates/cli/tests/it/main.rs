@@ -6,6 +6,7 @@
 mod aiperf;
 mod benchmark_config;
 mod calibrate;
+mod endpoints;
 mod engine;
 mod keys;
 mod layers;

@@ -56,8 +56,9 @@ fn the_same_preset_measures_real_http() {
     let (said, results) = made(out.path(), &[&args[..], &ROUTERS[..]].concat());
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     for target in ["rr", "kv"] {
-        assert_eq!(results["targets"][target]["ttft_p50_values"].as_array().unwrap().len(), 1, "{results}");
-        let records = run_dir(out.path()).join(target).join("ratio0.5/records.jsonl.zst");
+        assert_eq!(numbers(&results["targets"][target]["ttft_p50_values"]).len(), 1, "{results}");
+        assert_eq!(numbers(&results["targets"][target]["prefix_ratios"]), [0.5]);
+        let records = run_dir(out.path()).join(target).join("records.jsonl.zst");
         assert!(records.is_file());
     }
 }

@@ -6,10 +6,12 @@
 #![allow(clippy::unnecessary_wraps)]
 
 pub mod benchmark_duration;
+pub mod cached_input_share;
 pub mod completed_request_count;
 pub mod credit_to_start_latency;
 pub mod decode_duration;
 pub mod dispatch_delay;
+pub mod draft_acceptance_rate;
 pub mod e2e_output_token_throughput;
 pub mod error_request_count;
 pub mod http_req_connecting;
@@ -42,6 +44,9 @@ pub mod request_throughput;
 pub mod request_throughput_per_gpu;
 pub mod response_latency;
 pub mod response_time_to_first_token;
+pub mod server_prefill_time;
+pub mod server_queue_time;
+pub mod server_time_to_first_token;
 pub mod time_to_first_output_token;
 pub mod time_to_first_token;
 pub mod time_to_second_token;
@@ -308,8 +313,17 @@ pub struct Totals {
     pub reasoning_tokens: Option<u64>,
     /// Successes whose output length is beyond the tolerance; `None` if none was asked for a length.
     pub mismatched: Option<u64>,
+    /// Σ prompt tokens found in the cache and Σ prompt tokens, of successes that say both.
+    pub cached_input: Option<[u64; 2]>,
+    /// Σ draft tokens accepted and Σ draft tokens proposed, of successes that say both.
+    pub drafts: Option<[u64; 2]>,
     /// GPUs behind the targets.
     pub gpus: Option<u32>,
+}
+
+/// A part of a whole in hundredths; `None` of nothing.
+fn percent([part, whole]: [u64; 2]) -> Option<f64> {
+    (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
 }
 
 impl Totals {

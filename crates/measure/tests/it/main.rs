@@ -9,5 +9,6 @@ mod groups;
 mod open;
 mod oracle;
 mod schema;
+mod server;
 mod tokens;
 mod window;

@@ -32,6 +32,7 @@ fn reply(streaming: bool, faults: impl IntoIterator<Item = Fault>) -> Reply {
         prompt_tokens: 3,
         stream_interval: 1,
         tell_cached: true,
+        tell_times: false,
         plays: Kind::Vllm,
         lexicon: Arc::new(Letters),
         words: Seed(0).stream("reply", 1),

@@ -8,6 +8,7 @@ mod client;
 mod control;
 mod conversation;
 mod faults;
+mod native;
 mod refused;
 mod scrape;
 mod served;

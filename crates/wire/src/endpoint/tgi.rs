@@ -74,7 +74,7 @@ pub(super) fn body(text: &str, reason: &str, usage: &Usage) -> Value {
 
 fn details(reason: &str, usage: &Usage) -> Value {
     json!({
-        "finish_reason": reason,
+        "finish_reason": if reason == "stop" { "eos_token" } else { reason },
         "generated_tokens": usage.completion,
         "input_length": usage.prompt,
         "seed": null,

@@ -5,7 +5,7 @@ use tokmark_base::Micros;
 use tokmark_record::{ServerSaid, Usage};
 use tokmark_wire::{Ask, Body, BodyOptions, EndpointKind, Exchange, Nvext, Own, ReplyReader, ReplyWriter};
 
-use crate::streams::read;
+use crate::streams::{all, read};
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 
@@ -242,4 +242,39 @@ fn a_stream_of_tokens_without_details_ends_with_the_whole_text() {
     let good = read(&[event("a", Value::Null), event(" b", json!("a b"))]);
     assert_eq!((good.failure, good.text.unwrap().output), (None, "a b".to_owned()));
     assert!(read(&[event("a", Value::Null), event(" b", Value::Null)]).failure.is_some());
+}
+
+/// Of `streams/`, every reply in which a server says something of its work.
+#[test]
+fn what_servers_said_beside_the_replies_is_kept() {
+    let told = |name: &str| {
+        let stream = all().iter().find(|stream| stream.name == name).unwrap();
+        let said = read(&mut stream.reader(), &[&stream.bytes]).0.server.unwrap_or_default();
+        let times = [said.queue_us, said.prefill_us, said.first_token_us, said.total_us];
+        (times.map(|time| time.map(|us| us.0)), [said.drafted, said.accepted, said.cached])
+    };
+    let none = [None; 3];
+    // Milliseconds with nine digits behind the point, rounded to microseconds.
+    assert_eq!(told("dynamo-chat-timing"), ([Some(1_119), Some(22_186), Some(23_305), Some(60_347)], none));
+    assert_eq!(
+        told("dynamo-chat-timing-body"),
+        ([Some(2_549), Some(17_758), Some(20_308), Some(60_604)], none)
+    );
+    assert_eq!(
+        told("dynamo-completions-timing"),
+        ([Some(651), Some(17_487), Some(18_138), Some(58_536)], none)
+    );
+    // On every event; the last one stands.
+    assert_eq!(told("llama-chat-timings"), ([None, Some(3_168), None, None], [None, None, Some(12)]));
+    assert_eq!(told("made-llama-drafts"), ([None, Some(3_500), None, None], [Some(8), Some(6), Some(12)]));
+    assert_eq!(
+        told("made-vllm-metrics"),
+        ([Some(750), Some(12_500), Some(13_250), Some(17_500)], [Some(4), Some(1), None])
+    );
+    assert_eq!(
+        told("made-sglang"),
+        ([Some(500), Some(19_000), Some(21_500), Some(42_500)], [Some(4), Some(2), None])
+    );
+    assert_eq!(told("made-sglang-incremental"), ([None, None, None, Some(42_500)], none));
+    assert_eq!(told("made-tgi"), ([None; 4], none));
 }

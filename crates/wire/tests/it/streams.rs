@@ -56,6 +56,8 @@ fn load() -> Vec<Stream> {
             endpoint: match endpoint {
                 "chat" => EndpointKind::Chat,
                 "completions" => EndpointKind::Completions,
+                "sglang" => EndpointKind::Sglang,
+                "tgi" => EndpointKind::Tgi,
                 other => panic!("{other}"),
             },
             streaming: shape == "stream",

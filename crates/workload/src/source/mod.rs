@@ -151,6 +151,8 @@ pub struct Outline {
     pub osl: Option<u32>,
     /// Which tokens the turn's own words are made of.
     pub content: Content,
+    /// Priority, where the row has one.
+    pub priority: Option<i32>,
 }
 
 /// Says what a turn of an item is: a pure function. Items are sessions if [`Source::has_turns`], single requests otherwise.
@@ -160,9 +162,9 @@ pub trait Source: Send + Sync {
 
     /// The same without making its words, where that can be had.
     fn outline(&self, item: u64, turn: u32) -> Outline {
-        let Turn { isl, osl, .. } = self.turn(item, turn);
+        let Turn { isl, osl, priority, .. } = self.turn(item, turn);
         let id = segment_id("item", item << 12 | u64::from(turn));
-        Outline { isl, osl, content: Content::of(id, isl.unwrap_or(0)) }
+        Outline { isl, osl, content: Content::of(id, isl.unwrap_or(0)), priority }
     }
 
     /// How many distinct items there are; `None`: each is new.

@@ -232,6 +232,7 @@ impl Source for Synthetic {
             isl: Some(content.tokens() as u32),
             osl: self.lengths.output(self.seed, self.own(self.again(item), turn).1),
             content,
+            priority: None,
         }
     }
 

@@ -1,4 +1,5 @@
 mod analysis;
+mod interning;
 mod operations;
 mod rows;
 mod synthesis;

@@ -40,7 +40,7 @@ const fn meaning(format: FileFormat) -> &'static str {
 /// Kinds of files that other tools read and this one does not.
 const NOT_YET: &[&str] = &[
     "images, audio and video in prompts (multimodal rows are refused)",
-    "AIPerf's `dag` and `conversation_replay`",
+    "AIPerf's `dag` and `conversation_replay`, and graphs of agents in general",
     "WEKA's, OpenTelemetry's, Bailian's, Baseten's and SageMaker's traces",
     "data sets straight from a hub: a local file is read, and when it is missing the message says which one to fetch",
 ];
@@ -50,6 +50,7 @@ fn golden(tree: &Tree, format: FileFormat) -> Vec<&str> {
     let names = match format {
         FileFormat::InputsJson => [format.name(), "inputs"],
         FileFormat::DynamoRequests => [format.name(), "request_trace"],
+        FileFormat::VllmTimed => [format.name(), "timed_trace"],
         _ => [format.name(); 2],
     };
     let of = |path: &&str| {

@@ -177,15 +177,16 @@ impl Source for Replay {
     fn outline(&self, item: u64, turn: u32) -> Outline {
         self.row(item, turn, |row| {
             let key = Self::key(item, turn);
-            let (isl, osl) = (row.input_length, self.osl(&row, key));
+            let (isl, osl, priority) = (row.input_length, self.osl(&row, key), row.priority);
             match row.said() {
                 Said::Blocks(ids) => {
                     let blocks = self.blocks(&row, ids);
                     let segments = blocks.map(|(id, tokens)| Segment { id: segment_id("block", id), tokens });
-                    Outline { isl, osl, content: Content::Segments(segments.collect()) }
+                    Outline { isl, osl, content: Content::Segments(segments.collect()), priority }
                 }
                 Said::Length => {
-                    Outline { isl, osl, content: Content::of(segment_id("text", key), isl.unwrap_or(0)) }
+                    let content = Content::of(segment_id("text", key), isl.unwrap_or(0));
+                    Outline { isl, osl, content, priority }
                 }
                 said => {
                     let osl = if let Said::Payload(body) = &said {
@@ -193,7 +194,7 @@ impl Source for Replay {
                     } else {
                         osl
                     };
-                    Outline { isl: None, osl, content: Content::default() }
+                    Outline { isl: None, osl, content: Content::default(), priority }
                 }
             }
         })
