@@ -5,11 +5,13 @@
 //! Start reading at [`TARGETS`]. One more is one file here, one line in that list, one program in `targets/`, one folder in
 //! `corpus/`.
 
+mod asked;
 pub mod dataset;
 mod rows;
 mod spec;
 mod stream;
 
+pub use asked::asked;
 pub use dataset::dataset;
 pub use rows::detect;
 pub use spec::spec;
@@ -28,6 +30,11 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target {
+        name: "asked",
+        holds: "a request's body is a request to the simulated server, or an error with a hint",
+        check: asked,
+    },
     Target {
         name: "azure",
         holds: "a file of azure gives rows or errors that point into it, however its bytes arrive",

@@ -1,8 +1,8 @@
 //! A reply from the wire. Whatever the bytes are, the reader does not panic, and no cut of them changes the reply, the number
 //! of events or the number of content events.
 //!
-//! The first byte says what was asked for (bit 0: streaming, bit 1: completions, bit 2: keep the text), the second seeds the
-//! cuts, the rest is the reply.
+//! The first byte says what was asked for (bit 0: streaming, bit 2: keep the text, bits 1 and 3: chat, completions, SGLang, Text
+//! Generation Inference), the second seeds the cuts, the rest is the reply.
 
 use tokmark_wire::{EndpointKind, Progress, Reply, ReplyReader};
 
@@ -18,7 +18,12 @@ pub fn stream(input: &[u8]) {
 type Seen = (Reply, u32, u32);
 
 fn read<'a>(asked: u8, parts: impl Iterator<Item = &'a [u8]>) -> Seen {
-    let endpoint = if asked & 2 == 0 { EndpointKind::Chat } else { EndpointKind::Completions };
+    let endpoint = match (asked & 8 != 0, asked & 2 != 0) {
+        (false, false) => EndpointKind::Chat,
+        (false, true) => EndpointKind::Completions,
+        (true, false) => EndpointKind::Sglang,
+        (true, true) => EndpointKind::Tgi,
+    };
     let mut reader = ReplyReader::new(endpoint, asked & 1 == 1, asked & 4 == 4);
     let (mut events, mut content) = (0, 0);
     let mut take = |progress: Progress| {

@@ -70,9 +70,8 @@ mod tests {
     fn a_data_set_on_disk_is_the_one_in_memory() {
         let dir = tempfile::tempdir().unwrap();
         // Out of order, so that it is written twice.
-        let text: String = (0..1_000)
-            .map(|n| format!("{{\"timestamp\": {}, \"input_length\": {}}}\n", (n * 7) % 1_000, n + 1))
-            .collect();
+        let row = |n: u32| format!("{{\"timestamp\": {}, \"input_length\": {}}}\n", (n * 7) % 1_000, n + 1);
+        let text: String = (0..1_000).map(row).collect();
         let read = |shelf: Option<Box<dyn Shelf>>| {
             let input = Box::new(Cursor::new(text.clone().into_bytes()));
             let with = With { shelf, ..With::default() };

@@ -1,16 +1,16 @@
 //! **What shall be sent, and exactly when?**
 //!
-//! In: [`WorkloadSpec`] and [`LoadSpec`] (their part of the spec), a seed, a [`tokmark_base::Lexicon`], the lines of a prompt
-//! file. Out: a [`Plan`] (request `i` is a pure function of the spec, the seed and `i`) and a [`Pacer`] a lane (sans-I/O: what is
+//! In: [`WorkloadSpec`] and [`LoadSpec`] (their part of the spec), a seed, a [`tokmark_base::Lexicon`], the lines of a trace or
+//! data set. Out: a [`Plan`] (request `i` is a pure function of the spec, the seed and `i`) and a [`Pacer`] a lane (sans-I/O: what is
 //! due now, and when to look again).
 //! Invariant: one seed gives the same bytes and the same intended starts on every machine, for any number of lanes, and
 //! measured request `i` is the same with and without a warm-up.
 //!
 //! Start reading at [`load`] and [`spec`] (what can be asked), then [`schedule`] (an open loop's starts) and [`pacer`] (who goes
-//! now). One more arrival is one file in `arrival/` and its line in [`arrival::Arrival`]; one more rate
-//! over time is one file in `rate/` and its line in [`rate::Rate`]; one more
-//! law of lengths is one file in `shape/lengths/` and its line in [`shape::lengths::Law`]; one more source of prompts is one file
-//! in `source/` and its line in [`Plan::new`].
+//! now); what is said begins at [`plan`], which items follow which at [`course`]; [`trace`] works on traces themselves. One more
+//! arrival is one file in `arrival/` and its line in [`arrival::Arrival`]; one more rate over time is one file in `rate/` and its
+//! line in [`rate::Rate`]; one more law of lengths is one file in `shape/lengths/` and its line in [`shape::lengths::Law`]; one more
+//! format of traces or data sets is one file in `source/` and its line in [`FileFormat`].
 
 pub mod arrival;
 pub mod course;

@@ -24,12 +24,16 @@ pub enum TraceVerb {
     /// Say what a trace holds: lengths, sharing, hit rates of caches, arrivals
     Analyze(AnalyzeArgs),
     /// Make another trace of the same kind from the tree of its prefixes
-    #[command(after_help = "Not yet: sessions. Rows of a trace with sessions become requests of their own, and that is said.")]
+    #[command(
+        after_help = "Not yet: sessions. Rows of a trace with sessions become requests of their own, and that is said."
+    )]
     Synthesize(SynthesizeArgs),
     /// Make a trace whose rate and mix of requests go up and down like a sine
     Sine(SineArgs),
     /// Make a trace of BurstGPT's, Azure's, ShareGPT's or Dynamo's files
-    #[command(after_help = "Not yet: later turns of ShareGPT's conversations; the first turn of each becomes a row.")]
+    #[command(
+        after_help = "Not yet: later turns of ShareGPT's conversations; the first turn of each becomes a row."
+    )]
     Convert(ConvertArgs),
     /// Keep a window of time, a range of rows, or both
     #[command(after_help = TIMES)]

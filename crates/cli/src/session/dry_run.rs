@@ -93,16 +93,16 @@ impl Expected {
         let (load, plan) = (&prepared.load, &prepared.plan);
         let course: Arc<dyn Course> = plan.clone();
         let in_turns = Requests::numbering(&**plan) == Numbering::Turns;
-        let ends = !in_turns || load.sessions.or(load.duration.map(|_| 0)).is_some() || plan.is_timed();
+        let ends = !in_turns || load.sessions.or_else(|| load.duration.map(|_| 0)).is_some() || plan.is_timed();
         let realised = if ends { Schedule::realised(load, plan.seed(), &course) } else { None };
         let starts = realised.map(|r| r.starts).or(if in_turns { load.sessions } else { None });
-        let by_rate = load.mean_rate().zip(load.duration.or(load.end()));
+        let by_rate = load.mean_rate().zip(load.duration.or_else(|| load.end()));
         let by_rate = by_rate.map(|(rate, time)| (rate * time.as_secs_f64()).round() as u64);
         let counted = if in_turns { starts.map(|n| turns(plan, n)) } else { starts.or(by_rate) };
         Self {
             requests: load.requests.into_iter().chain(counted).min(),
             sessions: starts.filter(|_| in_turns),
-            least: realised.map(|r| r.to).or(load.duration).or(load.end()),
+            least: realised.map(|r| r.to).or(load.duration).or_else(|| load.end()),
         }
     }
 }

@@ -124,7 +124,7 @@ fn settle_trace(point: &mut Point, plan: &Plan) -> Result<(), Failure> {
 
 /// Items a point takes.
 fn items(load: &Load, plan: &Plan) -> Result<u64, Failure> {
-    match (load.sessions.or(load.starts()), plan.distinct()) {
+    match (load.sessions.or_else(|| load.starts()), plan.distinct()) {
         (Some(n), _) => Ok(n),
         (None, None) => Ok(UNCOUNTED),
         (None, Some(_)) => Err(Failure::usage(

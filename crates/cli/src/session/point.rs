@@ -195,7 +195,7 @@ impl PointRun<'_> {
             run_id: self.header.run_id.clone(),
             session_header: self.spec.workload.sessions.header.clone(),
             open_ahead: self.open_ahead(lanes),
-            duration: self.load.duration.or(self.load.end()),
+            duration: self.load.duration.or_else(|| self.load.end()),
             timeout: target.timeout.map(|t| t.0),
             connect_timeout: target.connect_timeout.0,
             grace: grace(&self.load, self.grace_asked),
@@ -240,7 +240,7 @@ impl PointRun<'_> {
 /// How long the last attempts may take; `None`: as long as they need. A duration is to end the run near its end; a number
 /// of requests is to be answered, however long that takes, unless `--grace` was given (`asked`).
 fn grace(load: &Load, asked: bool) -> Option<Micros> {
-    (load.duration.or(load.end()).is_some() || asked).then_some(load.grace)
+    (load.duration.or_else(|| load.end()).is_some() || asked).then_some(load.grace)
 }
 
 /// One reactor serves this many streams with time to spare.

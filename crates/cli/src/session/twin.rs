@@ -139,7 +139,7 @@ impl Simulation<'_> {
         let mut pacer = Pacer::alone(self.load, self.plan.seed(), &course);
         let mut counted = Counted { sink, live: self.live, handed_over: 0 };
         let limits = Limits {
-            duration: self.load.duration.or(self.load.end()),
+            duration: self.load.duration.or_else(|| self.load.end()),
             grace: self.grace,
             timeout: self.spec.target.timeout.map(|t| t.0),
             whole: !self.spec.target.streaming,

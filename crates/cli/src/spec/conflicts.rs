@@ -66,7 +66,7 @@ const CONFLICTS: &[Conflict] = &[
     Conflict {
         one: "workload.lengths",
         other: "workload.osl",
-        when: given,
+        when: beside,
         yields: true,
         hint: LENGTHS_HINT,
     },
@@ -94,7 +94,7 @@ const CONFLICTS: &[Conflict] = &[
     Conflict {
         one: "workload.lengths_file",
         other: "workload.osl",
-        when: given,
+        when: beside,
         yields: true,
         hint: LENGTHS_HINT,
     },
@@ -128,6 +128,11 @@ const CONFLICTS: &[Conflict] = &[
                --count-tokens server or tokenizer",
     },
 ];
+
+/// The one is there; the other says something, if only that nothing is asked.
+fn beside(one: &Value, _other: &Value) -> bool {
+    !one.is_null()
+}
 
 fn given(one: &Value, other: &Value) -> bool {
     !one.is_null() && !other.is_null()

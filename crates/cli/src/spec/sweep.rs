@@ -133,7 +133,9 @@ pub fn points(
         .enumerate()
         .map(|(n, (value, level))| {
             let mut point = point(layers, axis, value, *level, requests);
-            preset.iter().for_each(|preset| preset.at_level(n, *level, &mut point.layers));
+            if let Some(preset) = preset {
+                preset.at_level(n, *level, &mut point.layers);
+            }
             point
         })
         .collect();

@@ -136,7 +136,9 @@ fn aiperfs_defaults_hold_under_its_verb() {
 fn what_is_not_supported_says_so_by_name() {
     for (args, words) in [
         (&["--goodput", "request_latency:100"][..], "not supported|--goodput"),
-        (&["--num-users", "4", "--user-centric-rate", "2"], "--num-users|--user-centric-rate"),
+        (&["--num-users", "4"], "--num-users|--user-centric-rate"),
+        (&["--scenario", "x", "--tokenizer-revision", "y"], "--scenario|--tokenizer-revision"),
+        (&["--custom-dataset-type", "weka_trace"], "--custom-dataset-type weka_trace|not supported"),
         (&["--endpoint-type", "embeddings"], "--endpoint-type embeddings|not supported"),
         (&["--arrival-pattern", "poison"], "did you mean `poisson`"),
         (&["--request-count", "10,20"], "--request-count|sweep"),
@@ -150,4 +152,49 @@ fn what_is_not_supported_says_so_by_name() {
             assert!(said.stderr.contains(word), "{args:?}: `{word}` not in: {}", said.stderr);
         }
     }
+}
+
+#[test]
+fn sessions_traces_and_users_become_ours() {
+    let spec = |args: &[&str]| {
+        let words = ["tokmark", "aiperf", "profile", "-m", "x"].iter().chain(args);
+        let Verb::Aiperf(args) = Cli::try_parse_from(words).unwrap().verb else { panic!("not aiperf") };
+        let AiperfVerb::Profile(args) = &args.verb;
+        translate(args, &Environment::default()).unwrap().sources.resolve().unwrap().points.remove(0).spec
+    };
+    let turns = spec(&[
+        "--num-sessions",
+        "7",
+        "--conversation-turn-mean",
+        "4",
+        "--conversation-turn-delay-mean",
+        "1500",
+        "--request-cancellation-rate",
+        "12.5",
+        "--request-cancellation-delay",
+        "0.5",
+    ]);
+    assert_eq!((turns.load.sessions, turns.workload.sessions.turns), (Some(7), 4));
+    assert_eq!(turns.workload.sessions.delay.0.0, 1_500_000);
+    assert_eq!(turns.workload.sessions.header.as_deref(), Some("X-Correlation-ID"));
+    assert_eq!((turns.workload.cancel.share, turns.workload.cancel.after.0.0), (0.125, 500_000));
+    let users = spec(&["--user-centric-rate", "2", "--num-users", "10"]);
+    assert_eq!((users.load.rate, users.load.users, users.load.concurrency), (Some(2.0), Some(10), None));
+    let trace = spec(&[
+        "--fixed-schedule",
+        "--input-file",
+        "t.jsonl",
+        "--custom-dataset-type",
+        "mooncake_trace",
+        "--fixed-schedule-start-offset",
+        "1000",
+        "--isl-block-size",
+        "16",
+    ]);
+    assert_eq!(trace.load.arrival, Some(tokmark_workload::ArrivalKind::Trace));
+    assert_eq!(trace.workload.format, Some(tokmark_workload::FileFormat::Mooncake));
+    assert_eq!(trace.workload.from.unwrap().0.0, 1_000_000);
+    assert_eq!(trace.workload.block_size, Some(16));
+    let mix = spec(&["--seq-dist", "256,128:40;512,256:60"]);
+    assert_eq!(mix.workload.lengths.as_deref(), Some("256,128:40;512,256:60"));
 }

@@ -8,8 +8,12 @@ use crate::target::run_dir;
 use crate::tool::{Said, run_in};
 
 /// Round robin against KV routing over eight workers.
-const ROUTERS: [&str; 4] =
-    ["--target", "rr:router.policy=round_robin,deployment.workers=8", "--target", "kv:router.policy=kv,deployment.workers=8"];
+const ROUTERS: [&str; 4] = [
+    "--target",
+    "rr:router.policy=round_robin,deployment.workers=8",
+    "--target",
+    "kv:router.policy=kv,deployment.workers=8",
+];
 
 fn made(out: &Path, args: &[&str]) -> (Said, Value) {
     let said = run_in(out, args);
@@ -50,8 +54,23 @@ fn more_sharing_gives_lower_ttft_with_kv_routing() {
 fn the_same_preset_measures_real_http() {
     let out = tempfile::tempdir().unwrap();
     let args = [
-        "bench", "--preset", "prefix-ratio", "--prefix-ratio", "0.5", "--isl", "600", "--osl", "4", "--requests", "40",
-        "-c", "4", "--engine", "vllm", "--validity", "report",
+        "bench",
+        "--preset",
+        "prefix-ratio",
+        "--prefix-ratio",
+        "0.5",
+        "--isl",
+        "600",
+        "--osl",
+        "4",
+        "--requests",
+        "40",
+        "-c",
+        "4",
+        "--engine",
+        "vllm",
+        "--validity",
+        "report",
     ];
     let (said, results) = made(out.path(), &[&args[..], &ROUTERS[..]].concat());
     assert_eq!(said.code, Some(0), "{}", said.stderr);
@@ -81,8 +100,17 @@ fn sessions_keep_their_cache_where_the_router_knows_it() {
 fn priorities_are_served_in_their_order() {
     let out = tempfile::tempdir().unwrap();
     let args = [
-        "simulate", "--preset", "priority-tiers", "--scheduling-policy", "priority", "--rate", "8", "--max-num-seqs", "8",
-        "--validity", "report",
+        "simulate",
+        "--preset",
+        "priority-tiers",
+        "--scheduling-policy",
+        "priority",
+        "--rate",
+        "8",
+        "--max-num-seqs",
+        "8",
+        "--validity",
+        "report",
     ];
     let (said, results) = made(out.path(), &args);
     assert_eq!(said.code, Some(0), "{}", said.stderr);

@@ -82,8 +82,12 @@ fn a_trace_may_come_from_stdin() {
 #[test]
 fn synthesize_makes_a_trace_like_its_source() {
     let dir = tempfile::tempdir().unwrap();
-    good(trace(dir.path(), &["sine", "-o", "s.jsonl", "--total-blocks", "20", "--time-duration", "60", "--block-size", "64"]));
-    let args = ["synthesize", "s.jsonl", "--block-size", "64", "--num-requests", "1k", "-o", "made.jsonl", "--json"];
+    good(trace(
+        dir.path(),
+        &["sine", "-o", "s.jsonl", "--total-blocks", "20", "--time-duration", "60", "--block-size", "64"],
+    ));
+    let args =
+        ["synthesize", "s.jsonl", "--block-size", "64", "--num-requests", "1k", "-o", "made.jsonl", "--json"];
     let json = good(trace(dir.path(), &args)).json();
     assert_eq!((&json["rows_written"], &json["output"]), (&1_000.into(), &"./made.jsonl".into()));
     let found = |name| good(trace(dir.path(), &["analyze", name, "--block-size", "64", "--json"])).json();
@@ -126,7 +130,8 @@ const BURST: &str = "Timestamp,Model,Request tokens,Response tokens,Total tokens
 fn burst_gpt_becomes_a_trace() {
     let dir = tempfile::tempdir().unwrap();
     file(dir.path(), "b.csv", BURST);
-    let args = ["convert", "b.csv", "--format", "burstgpt", "--model", "ChatGPT", "--log-type", "Conversation log"];
+    let args =
+        ["convert", "b.csv", "--format", "burstgpt", "--model", "ChatGPT", "--log-type", "Conversation log"];
     let more = ["--speed-ratio", "2", "--num-hash-blocks", "50", "-o", "b.jsonl", "--json"];
     let json = good(trace(dir.path(), &[&args[..], &more].concat())).json();
     assert_eq!(json["left_out"]["requests that failed (Response tokens 0)"], 1);
@@ -138,8 +143,12 @@ fn burst_gpt_becomes_a_trace() {
     assert_eq!(of("output_length"), [18.0, 230.0, 3.0]);
     let blocks: Vec<usize> = made.iter().map(|row| row["hash_ids"].as_array().unwrap().len()).collect();
     assert_eq!(blocks, [4, 9, 1]);
-    let cut = good(trace(dir.path(), &["convert", "b.csv", "--format", "burstgpt", "--skip-num-prompt", "1", "--num-prompt", "2"]));
-    let lengths: Vec<u64> = rows(&cut.stdout).iter().map(|row| row["input_length"].as_u64().unwrap()).collect();
+    let cut = good(trace(
+        dir.path(),
+        &["convert", "b.csv", "--format", "burstgpt", "--skip-num-prompt", "1", "--num-prompt", "2"],
+    ));
+    let lengths: Vec<u64> =
+        rows(&cut.stdout).iter().map(|row| row["input_length"].as_u64().unwrap()).collect();
     assert_eq!(lengths, [1_087, 417]);
     let said = trace(dir.path(), &["convert", "b.csv", "--format", "azure", "--model", "GPT-4"]);
     assert_eq!(said.code, Some(2), "{}", said.stderr);
@@ -164,9 +173,7 @@ fn azure_becomes_a_trace_without_ids() {
 fn share_gpt_becomes_a_trace_whose_blocks_are_its_words() {
     let dir = tempfile::tempdir().unwrap();
     let answer = "a b c d e f";
-    let talk = |asked: &str| {
-        serde_json::json!({"id": "x", "conversations": [{"from": "human", "value": asked}, {"from": "gpt", "value": answer}]})
-    };
+    let talk = |asked: &str| serde_json::json!({"id": "x", "conversations": [{"from": "human", "value": asked}, {"from": "gpt", "value": answer}]});
     let talks = serde_json::json!([
         talk("one two three four five six seven eight nine ten"),
         talk("one two three four five six seven eight and more"),
@@ -211,7 +218,18 @@ fn scale_and_merge() {
     file(dir.path(), "t.jsonl", EXAMPLE);
     let scaled = good(trace(
         dir.path(),
-        &["scale", "t.jsonl", "--block-size", "1", "--speedup-ratio", "4", "--isl-multiplier", "2", "--osl-multiplier", "0.5"],
+        &[
+            "scale",
+            "t.jsonl",
+            "--block-size",
+            "1",
+            "--speedup-ratio",
+            "4",
+            "--isl-multiplier",
+            "2",
+            "--osl-multiplier",
+            "0.5",
+        ],
     ));
     let scaled = rows(&scaled.stdout);
     assert_eq!((&scaled[1]["timestamp"], &scaled[1]["input_length"]), (&250.into(), &4.into()));

@@ -127,6 +127,7 @@ impl Analyzer {
         let input = row.input_of_blocks(self.block_size)?;
         let known = self.ids.count();
         let start = self.blocks.len();
+        self.ids.expect(&row.ids);
         let mut found = None;
         for (place, id) in row.ids.iter().enumerate() {
             let (number, new) = self.ids.number(*id).ok_or_else(too_many)?;

@@ -1,6 +1,5 @@
 //! Ids of 64 bits as numbers without holes, in the order of their first appearance.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// No number: also how many there may be.
@@ -8,19 +7,12 @@ pub const NONE: u32 = u32::MAX;
 
 /// Gives every id its number.
 ///
-/// Ids that are small for how many there are, as in Mooncake's own traces, are looked up in a list. The others are looked up by
-/// hashing, unless they follow the id that they followed last time: in a trace of shared beginnings they mostly do, and a look at
-/// one place beside the last saves one somewhere in a large table.
+/// Ids that are small for how many there are, as in Mooncake's own traces, are looked up in a list; the others in a table by their
+/// hash.
 #[derive(Debug, Default)]
 pub struct Interner {
     near: Vec<u32>,
-    far: HashMap<u64, u32, Mixed>,
-    /// By number: the id, if it is a far one.
-    ids: Vec<u64>,
-    /// By number: the number of the far id that came after it last.
-    after: Vec<u32>,
-    /// The number given out last.
-    last: u32,
+    far: Far,
     count: u32,
 }
 
@@ -34,52 +26,39 @@ impl Interner {
         if let Some(slot) = self.near.get_mut(id as usize)
             && *slot != NONE
         {
-            self.last = *slot;
             return Some((*slot, false));
         }
         self.first_or_far(id)
     }
 
     fn first_or_far(&mut self, id: u64) -> Option<(u32, bool)> {
-        let guess = self.after.get(self.last as usize).copied().unwrap_or(NONE);
-        if self.ids.get(guess as usize) == Some(&id) {
-            self.last = guess;
-            return Some((guess, false));
-        }
         let next = self.count;
-        if id < NEAR + 4 * u64::from(next) {
-            // It may have been put with the far ones, before it was near.
-            if let Some(number) = self.far.get(&id).copied() {
-                self.last = number;
-                return Some((number, false));
-            }
-            if id as usize >= self.near.len() {
-                self.near.resize((id as usize + 1).next_power_of_two(), NONE);
-            }
-            self.near[id as usize] = next;
-            self.last = next;
-            return self.one_more(next);
+        if id >= NEAR + 4 * u64::from(next) {
+            let number = self.far.number(id, next);
+            return if number == next { self.one_more() } else { Some((number, false)) };
         }
-        let number = *self.far.entry(id).or_insert(next);
-        self.note(number, id);
-        if number == next { self.one_more(next) } else { Some((number, false)) }
+        // It may have been put with the far ones, before it was near.
+        if let Some(number) = self.far.get(id) {
+            return Some((number, false));
+        }
+        if id as usize >= self.near.len() {
+            self.near.resize((id as usize + 1).next_power_of_two(), NONE);
+        }
+        self.near[id as usize] = next;
+        self.one_more()
     }
 
-    fn one_more(&mut self, number: u32) -> Option<(u32, bool)> {
+    fn one_more(&mut self) -> Option<(u32, bool)> {
+        let number = self.count;
         self.count = number.checked_add(1)?;
         Some((number, true))
     }
 
-    /// Notes that the far `id` of `number` came after the last one.
-    fn note(&mut self, number: u32, id: u64) {
-        let most = number.max(self.last) as usize;
-        if most >= self.ids.len() {
-            self.ids.resize(most + 1, 0);
-            self.after.resize(most + 1, NONE);
+    /// Has the places of `ids` brought into the processor's cache, all at once rather than one after another; changes nothing.
+    pub fn expect(&self, ids: &[u64]) {
+        if !self.far.slots.is_empty() {
+            std::hint::black_box(ids.iter().fold(0, |all, id| all ^ self.far.slots[self.far.place(*id)].0));
         }
-        self.ids[number as usize] = id;
-        self.after[self.last as usize] = number;
-        self.last = number;
     }
 
     /// How many ids have a number.
@@ -88,10 +67,72 @@ impl Interner {
     }
 }
 
+/// A table by hash, its entries side by side: of a hundred million look-ups each is one trip to memory, not two or three.
+#[derive(Debug, Default)]
+struct Far {
+    /// Ids and numbers; [`NONE`]: free. A power of two of them, at least a quarter free, or none at all.
+    slots: Vec<(u64, u32)>,
+    held: usize,
+}
+
+impl Far {
+    /// Where `id` is looked for first. There must be slots.
+    #[inline]
+    fn place(&self, id: u64) -> usize {
+        mixed(id) as usize & (self.slots.len() - 1)
+    }
+
+    /// The slot of `id`, or the free one that it gets.
+    #[inline]
+    fn slot(&self, id: u64) -> usize {
+        let mut at = self.place(id);
+        while self.slots[at].1 != NONE && self.slots[at].0 != id {
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        at
+    }
+
+    fn get(&self, id: u64) -> Option<u32> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        Some(self.slots[self.slot(id)].1).filter(|number| *number != NONE)
+    }
+
+    /// Its number: `new` if it has none yet.
+    fn number(&mut self, id: u64, new: u32) -> u32 {
+        if self.held * 4 >= self.slots.len() * 3 {
+            self.grow();
+        }
+        let at = self.slot(id);
+        if self.slots[at].1 == NONE && new != NONE {
+            self.slots[at] = (id, new);
+            self.held += 1;
+        }
+        self.slots[at].1
+    }
+
+    fn grow(&mut self) {
+        let wanted = (self.slots.len() * 2).max(1 << 10);
+        let old = std::mem::replace(&mut self.slots, vec![(0, NONE); wanted]);
+        for (id, number) in old.into_iter().filter(|(_, number)| *number != NONE) {
+            let at = self.slot(id);
+            self.slots[at] = (id, number);
+        }
+    }
+}
+
+/// Multiplies and folds (the constant is 2⁶⁴ divided by the golden ratio).
+#[inline]
+fn mixed(n: u64) -> u64 {
+    let wide = u128::from(n ^ 0x5851_f42d_4c95_7f2d) * 0x9e37_79b9_7f4a_7c15_u128;
+    (wide as u64) ^ ((wide >> 64) as u64)
+}
+
 /// For maps of numbers: their order is never looked at, so a quick hash will do.
 pub type Mixed = BuildHasherDefault<Mix>;
 
-/// Multiplies and folds (the constant is 2⁶⁴ divided by the golden ratio).
+/// The quick hash of a map of numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mix(u64);
 
@@ -113,7 +154,6 @@ impl Hasher for Mix {
 
     #[inline]
     fn write_u64(&mut self, n: u64) {
-        let wide = u128::from(self.0 ^ n ^ 0x5851_f42d_4c95_7f2d) * 0x9e37_79b9_7f4a_7c15_u128;
-        self.0 = (wide as u64) ^ ((wide >> 64) as u64);
+        self.0 = mixed(self.0 ^ n);
     }
 }

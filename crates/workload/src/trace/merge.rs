@@ -91,7 +91,11 @@ impl<T: TraceRows> Input<T> {
 
 impl<T: TraceRows> TraceRows for Merged<T> {
     fn next_row(&mut self, row: &mut TraceRow) -> Option<Result<(), RowError>> {
-        let pending = if self.started { self.read_on.into_iter().collect() } else { (0..self.inputs.len()).collect::<Vec<_>>() };
+        let pending = if self.started {
+            self.read_on.into_iter().collect()
+        } else {
+            (0..self.inputs.len()).collect::<Vec<_>>()
+        };
         self.started = true;
         for index in pending {
             // After an error the same input is read on at the next call.

@@ -13,7 +13,8 @@ use super::row::{TraceRow, TraceRows};
 use crate::source::lines::LineReader;
 use crate::source::{Mooncake, Row, RowError, Rows, Said};
 
-const HINT: &str = "a row is a JSON object with `timestamp` (ms), `input_length`, `output_length` and `hash_ids`";
+const HINT: &str =
+    "a row is a JSON object with `timestamp` (ms), `input_length`, `output_length` and `hash_ids`";
 
 /// Reads Mooncake's lines. Keys that mean nothing here are kept in [`TraceRow::rest`].
 pub struct MooncakeLines {
@@ -135,9 +136,12 @@ impl FromRows {
             row.ids = ids;
             return Ok(());
         }
-        let (Some((tokenise, block_size)), Some(text)) = (&mut self.words, text(&said)) else { return Ok(()) };
+        let (Some((tokenise, block_size)), Some(text)) = (&mut self.words, text(&said)) else {
+            return Ok(());
+        };
         let tokens = tokenise(&text)?;
-        row.input = Some(u32::try_from(tokens.len()).map_err(|_| "more than 4,294,967,295 tokens".to_owned())?);
+        row.input =
+            Some(u32::try_from(tokens.len()).map_err(|_| "more than 4,294,967,295 tokens".to_owned())?);
         let blocks = tokens.chunks(*block_size as usize).map(|block| {
             let bytes: Vec<u8> = block.iter().flat_map(|token| token.to_le_bytes()).collect();
             let digest = Digest::new().part(bytes).bytes();
@@ -174,7 +178,9 @@ impl TraceRows for FromRows {
         if let Some(size) = read.block_size
             && *self.block_size.get_or_insert(size) != size
         {
-            return Some(Err(self.rows.wrong(None, format!("blocks of {size} tokens, unlike the rows before"))));
+            return Some(Err(self
+                .rows
+                .wrong(None, format!("blocks of {size} tokens, unlike the rows before"))));
         }
         let said = lengths(read, row);
         if let Err(what) = self.say(said, row) {

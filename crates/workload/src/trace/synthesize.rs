@@ -252,7 +252,8 @@ impl Synthesizer {
             let own = times(drawn.own, self.spec.prompt_len_multiplier)?;
             let input = self.input(blocks, own, source.tail)?;
             let copy = self.streams.copy.below(u64::from(self.spec.prefix_root_multiplier)) as u32;
-            if self.spec.min_isl.is_some_and(|min| input < min) || self.spec.max_isl.is_some_and(|max| input > max)
+            if self.spec.min_isl.is_some_and(|min| input < min)
+                || self.spec.max_isl.is_some_and(|max| input > max)
             {
                 self.filtered += 1;
                 continue;

@@ -89,7 +89,8 @@ fn conversations(n: usize, seed: u64) -> Vec<TraceRow> {
         let blocks = row.ids.len() as u32;
         // The end of a turn that is said again is full, as it is then the beginning of more.
         let full = *left > 0 || random.unit() < 0.1;
-        row.input = Some((blocks - 1) * BLOCK + if full { BLOCK } else { 1 + random.below(u64::from(BLOCK)) as u32 });
+        row.input =
+            Some((blocks - 1) * BLOCK + if full { BLOCK } else { 1 + random.below(u64::from(BLOCK)) as u32 });
         row.output = Some(1 + (random.exponential() * 300.0) as u32 + blocks);
         if *left == 0 {
             open.swap_remove(place);

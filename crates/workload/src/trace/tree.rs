@@ -125,6 +125,7 @@ impl TreeBuilder {
         }
         // Ids beyond the input hold no tokens.
         let held = input.div_ceil(self.block_size) as usize;
+        self.ids.expect(&row.ids);
         let mut parent = NONE;
         for id in row.ids.iter().take(held) {
             parent = self.visit(parent, *id).ok_or_else(too_many)?;

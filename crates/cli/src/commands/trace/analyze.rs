@@ -67,7 +67,11 @@ fn text(found: &Analysis) -> String {
         None => out.push_str("Arrivals: no row has a time\n"),
     }
     if found.rows_without_ids > 0 {
-        let _ = writeln!(out, "note: {} rows have no ids: they share nothing and have no hit rate", found.rows_without_ids);
+        let _ = writeln!(
+            out,
+            "note: {} rows have no ids: they share nothing and have no hit rate",
+            found.rows_without_ids
+        );
     }
     if found.blocks_with_several_places > 0 {
         let _ = writeln!(
@@ -92,8 +96,10 @@ fn spread(name: &str, spread: Option<Spread>, places: usize) -> Vec<String> {
 
 /// What caches find over all rows.
 fn overall(found: &Analysis) -> String {
-    let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2} %", share * 100.0));
-    let mut rows = vec![vec!["Found over all rows".to_owned(), "of blocks".to_owned(), "of input tokens".to_owned()]];
+    let percent =
+        |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2} %", share * 100.0));
+    let mut rows =
+        vec![vec!["Found over all rows".to_owned(), "of blocks".to_owned(), "of input tokens".to_owned()]];
     rows.push(vec![
         "endless cache".to_owned(),
         percent(found.hit_rate_of_blocks),

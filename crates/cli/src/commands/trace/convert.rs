@@ -131,12 +131,18 @@ fn check(args: &ConvertArgs) -> Result<(), Failure> {
         return Err(not_a_factor("speed-ratio", args.speed_ratio));
     }
     let given = [("model", args.model.is_some()), ("log-type", args.log_type.is_some())];
-    if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given && args.format != ConvertFormat::Burstgpt) {
-        return Err(Failure::usage(format!("--{flag} is about BurstGPT\nhint: leave it out, or give --format burstgpt")));
+    if let Some((flag, _)) =
+        given.into_iter().find(|(_, given)| *given && args.format != ConvertFormat::Burstgpt)
+    {
+        return Err(Failure::usage(format!(
+            "--{flag} is about BurstGPT\nhint: leave it out, or give --format burstgpt"
+        )));
     }
     let words = args.format == ConvertFormat::Sharegpt;
     if args.tokenizer.is_some() && !words {
-        return Err(Failure::usage("--tokenizer counts words, and this format has lengths\nhint: leave it out"));
+        return Err(Failure::usage(
+            "--tokenizer counts words, and this format has lengths\nhint: leave it out",
+        ));
     }
     if args.num_hash_blocks.is_some_and(|n| n > 0) && (words || args.format == ConvertFormat::Dynamo) {
         return Err(Failure::usage(

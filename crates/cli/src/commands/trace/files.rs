@@ -25,8 +25,9 @@ pub(super) fn open(path: &Path) -> Result<(String, Box<dyn BufRead + Send>), Fai
         return Ok(("stdin".to_owned(), Box::new(BufReader::with_capacity(CHUNK, io::stdin()))));
     }
     let name = path.display().to_string();
-    let file = File::open(path)
-        .map_err(|e| Failure::usage(format!("{name}: {e}\nhint: give a trace that can be read, or - for stdin")))?;
+    let file = File::open(path).map_err(|e| {
+        Failure::usage(format!("{name}: {e}\nhint: give a trace that can be read, or - for stdin"))
+    })?;
     Ok((name, Box::new(BufReader::with_capacity(CHUNK, file))))
 }
 
@@ -58,7 +59,9 @@ pub(super) fn place(flag: &str, output: &Path) -> Result<(PathBuf, String), Fail
     let dir = parent.unwrap_or_else(|| Path::new(".")).to_owned();
     if !dir.is_dir() {
         let dir = dir.display();
-        return Err(Failure::usage(format!("--{flag} {shown}: there is no directory {dir}\nhint: make it first")));
+        return Err(Failure::usage(format!(
+            "--{flag} {shown}: there is no directory {dir}\nhint: make it first"
+        )));
     }
     Ok((dir, name.to_owned()))
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use tokmark_base::Seed;
 use tokmark_workload::trace::sine::Wave;
 use tokmark_workload::trace::tree::TreeBuilder;
-use tokmark_workload::trace::{Sine, SineSpec, SynthesisSpec, Synthesizer, TraceRow, TraceRows as _, row_line};
+use tokmark_workload::trace::{
+    Sine, SineSpec, SynthesisSpec, Synthesizer, TraceRow, TraceRows as _, row_line,
+};
 
 use super::files::{self, Target};
 use super::{Reading, finish, merge_into};
@@ -31,7 +33,11 @@ pub(super) fn synthesize(args: &SynthesizeArgs, context: &Context) -> Result<Exi
     let mut object = reading.told();
     let tree = builder.finish();
     let dropped = [
-        (tree.sessions_dropped, "sessions_dropped", "had a session or a delay: they become requests of their own"),
+        (
+            tree.sessions_dropped,
+            "sessions_dropped",
+            "had a session or a delay: they become requests of their own",
+        ),
         (tree.fields_dropped, "fields_dropped", "had further fields: these are not kept"),
     ];
     for (n, key, what) in dropped {

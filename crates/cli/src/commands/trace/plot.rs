@@ -61,8 +61,10 @@ pub(super) fn figure(file: &str, found: &Analysis, values: &Values) -> Figure {
     let counts = |counts: &[u32]| counts.iter().copied().map(f64::from).collect::<Vec<_>>();
     let tokens = |title| Axis::linear(title).unit("tokens").from_zero();
     let share = || Axis::linear("share of rows");
-    let own: Vec<u32> = values.input.iter().zip(&values.context).map(|(input, context)| input - context).collect();
-    let mut lengths = Plot::new("Input", tokens("length"), share()).mark(Cdf::new("input", counts(&values.input)));
+    let own: Vec<u32> =
+        values.input.iter().zip(&values.context).map(|(input, context)| input - context).collect();
+    let mut lengths =
+        Plot::new("Input", tokens("length"), share()).mark(Cdf::new("input", counts(&values.input)));
     if found.rows_without_ids < found.rows {
         lengths = lengths
             .mark(Cdf::new("context (shared)", counts(&values.context)))

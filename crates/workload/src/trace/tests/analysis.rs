@@ -15,8 +15,12 @@ fn analysis(rows: &[TraceRow], block_size: u32, caches: &[u64]) -> Analysis {
 /// The example of the README of Dynamo's data generator: blocks of one token.
 #[test]
 fn the_example_of_the_field() {
-    let rows =
-        [row(0, 4, 1, &[0, 1, 2, 3]), row(0, 2, 1, &[0, 1]), row(0, 3, 1, &[0, 1, 2]), row(0, 3, 1, &[0, 4, 5])];
+    let rows = [
+        row(0, 4, 1, &[0, 1, 2, 3]),
+        row(0, 2, 1, &[0, 1]),
+        row(0, 3, 1, &[0, 1, 2]),
+        row(0, 3, 1, &[0, 4, 5]),
+    ];
     let found = analysis(&rows, 1, &[]);
     assert_eq!(found.context_length, Spread::of_counts([3, 2, 3, 1]));
     assert_eq!(found.unique_prompt_length, Spread::of_counts([1, 0, 0, 2]));

@@ -20,7 +20,8 @@ fn whole() -> CutSpec {
 
 #[test]
 fn a_cut_by_time_counts_from_the_first_row() {
-    let spec = CutSpec { from: Some(Micros::from_millis(200)), to: Some(Micros::from_millis(500)), ..whole() };
+    let spec =
+        CutSpec { from: Some(Micros::from_millis(200)), to: Some(Micros::from_millis(500)), ..whole() };
     let (rows, _) = all(Cut::new(given(&ten()), spec.clone()));
     assert_eq!(times(&rows), [0, 100, 200]);
     assert_eq!(rows[0].ids, [2]);
@@ -63,10 +64,10 @@ fn times_and_lengths_scale_and_sharing_with_them() {
     assert_eq!(same, rows);
     let double = scaled(&rows, 2.0, 2.0, 0.5);
     assert_eq!(times(&double), [0, 50]);
-    assert_eq!(double.iter().map(|row| (row.input, row.output)).collect::<Vec<_>>(), [
-        (Some(160), Some(2)),
-        (Some(150), Some(1))
-    ]);
+    assert_eq!(
+        double.iter().map(|row| (row.input, row.output)).collect::<Vec<_>>(),
+        [(Some(160), Some(2)), (Some(150), Some(1))]
+    );
     assert_eq!(double.iter().map(|row| row.ids.len()).collect::<Vec<_>>(), [16, 15]);
     assert_eq!(common(&double[0], &double[1]), 8);
     let half = scaled(&rows, 1.0, 0.5, 1.0);
@@ -124,11 +125,10 @@ fn every_problem_is_counted_and_the_first_are_named() {
     assert_eq!((found.rows, found.bad_rows, found.all()), (5, 3, 4));
     let counts: Vec<(&str, u64)> = found.problems.iter().map(|(kind, n)| (*kind, *n)).collect();
     assert_eq!(counts, [("out_of_order", 1), ("too_few_ids", 1), ("too_many_ids", 1), ("unreadable_row", 1)]);
-    assert_eq!(found.first.iter().map(|p| (p.kind, p.line)).collect::<Vec<_>>(), [
-        ("too_few_ids", 2),
-        ("out_of_order", 2),
-        ("too_many_ids", 3)
-    ]);
+    assert_eq!(
+        found.first.iter().map(|p| (p.kind, p.line)).collect::<Vec<_>>(),
+        [("too_few_ids", 2), ("out_of_order", 2), ("too_many_ids", 3)]
+    );
     assert_eq!(check(0).first.len(), 0);
 }
 

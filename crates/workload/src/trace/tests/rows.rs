@@ -57,7 +57,9 @@ fn what_is_wrong_is_found_in_the_file() {
 
 #[test]
 fn times_are_written_as_short_as_they_are() {
-    for (micros, want) in [(0, "0"), (1_000, "1"), (1_500, "1.5"), (1_050, "1.05"), (1_001, "1.001"), (-2_500, "-2.5")] {
+    for (micros, want) in
+        [(0, "0"), (1_000, "1"), (1_500, "1.5"), (1_050, "1.05"), (1_001, "1.001"), (-2_500, "-2.5")]
+    {
         let row = TraceRow { at: Some(Micros(micros)), ..TraceRow::default() };
         assert_eq!(written(&row), format!("{{\"timestamp\":{want}}}\n"));
     }
@@ -70,8 +72,24 @@ fn number() -> impl Strategy<Value = String> {
         any::<u64>().prop_map(|n| n.to_string()),
         (0..1_000_u32, 0..10_000_u32).prop_map(|(a, b)| format!("{a}.{b:03}")),
         prop::sample::select(vec![
-            "0", "00", "07", "-1", "1e3", "1.", ".5", "null", "9000000000000", "9000000000000.001", "1.5e2",
-            "18446744073709551615", "18446744073709551616", "true", "\"1\"", "1 2", "4294967296", "4294967295.0",
+            "0",
+            "00",
+            "07",
+            "-1",
+            "1e3",
+            "1.",
+            ".5",
+            "null",
+            "9000000000000",
+            "9000000000000.001",
+            "1.5e2",
+            "18446744073709551615",
+            "18446744073709551616",
+            "true",
+            "\"1\"",
+            "1 2",
+            "4294967296",
+            "4294967295.0",
         ])
         .prop_map(str::to_owned),
     ]
@@ -79,8 +97,16 @@ fn number() -> impl Strategy<Value = String> {
 
 fn key() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "timestamp", "input_length", "output_length", "hash_ids", "delay", "session_id", "priority", "other",
-        "input_tokens", "input_length ",
+        "timestamp",
+        "input_length",
+        "output_length",
+        "hash_ids",
+        "delay",
+        "session_id",
+        "priority",
+        "other",
+        "input_tokens",
+        "input_length ",
     ])
 }
 

@@ -17,7 +17,11 @@ fn tree(rows: &[TraceRow], block_size: u32) -> PrefixTree {
     tree.finish()
 }
 
-fn synthesised(rows: &[TraceRow], block_size: u32, spec: SynthesisSpec) -> Result<Vec<TraceRow>, SynthesisError> {
+fn synthesised(
+    rows: &[TraceRow],
+    block_size: u32,
+    spec: SynthesisSpec,
+) -> Result<Vec<TraceRow>, SynthesisError> {
     let mut maker = Synthesizer::new(tree(rows, block_size), spec)?;
     let (mut made, mut row) = (Vec::new(), TraceRow::default());
     while let Some(next) = maker.next_row(&mut row) {
@@ -66,12 +70,18 @@ fn a_hundred_thousand_rows_are_like_their_source() {
     let source = conversations(100_000, 1);
     let caches = [200];
     let made = synthesised(&source, BLOCK, like(100_000)).unwrap();
-    assert_ne!(made.iter().map(|row| row.input).collect::<Vec<_>>(), source.iter().map(|row| row.input).collect::<Vec<_>>());
+    assert_ne!(
+        made.iter().map(|row| row.input).collect::<Vec<_>>(),
+        source.iter().map(|row| row.input).collect::<Vec<_>>()
+    );
     let (source, made) = (analysis(&source, &caches), analysis(&made, &caches));
     close(&figures(&source), &figures(&made), 0.02);
     // Not asked for, but what a cache of real size does is why one looks at a trace.
     let cached = |found: &Analysis| vec![("LRU", found.caches[0].hit_rate.unwrap().mean)];
-    assert!(cached(&source)[0].1 < 0.8 * source.hit_rate.unwrap().mean, "the cache is too large to tell anything");
+    assert!(
+        cached(&source)[0].1 < 0.8 * source.hit_rate.unwrap().mean,
+        "the cache is too large to tell anything"
+    );
     close(&cached(&source), &cached(&made), 0.02);
 }
 
@@ -124,9 +134,11 @@ fn shared_prefixes_scale_and_nothing_else() {
 #[test]
 fn roundings_do_not_add_up() {
     // Twelve rows, each one block deeper than the next: twelve steps of one block.
-    let rows: Vec<TraceRow> = (0..12).map(|n| row(0, (12 - n) * 10, 1, &(0..u64::from(12 - n)).collect::<Vec<_>>())).collect();
+    let rows: Vec<TraceRow> =
+        (0..12).map(|n| row(0, (12 - n) * 10, 1, &(0..u64::from(12 - n)).collect::<Vec<_>>())).collect();
     let spec = SynthesisSpec { prefix_len_multiplier: 1.5, ..like(12) };
-    let mut made: Vec<u32> = synthesised(&rows, 10, spec).unwrap().iter().map(|row| row.ids.len() as u32).collect();
+    let mut made: Vec<u32> =
+        synthesised(&rows, 10, spec).unwrap().iter().map(|row| row.ids.len() as u32).collect();
     made.sort_unstable();
     // The first row's last block is nobody else's: one block behind the eleventh step.
     assert_eq!(made, [2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]);
@@ -134,7 +146,8 @@ fn roundings_do_not_add_up() {
 
 #[test]
 fn own_prompts_outputs_and_times_scale() {
-    let spec = SynthesisSpec { prompt_len_multiplier: 3.0, osl_multiplier: 0.5, speedup_ratio: 4.0, ..like(4) };
+    let spec =
+        SynthesisSpec { prompt_len_multiplier: 3.0, osl_multiplier: 0.5, speedup_ratio: 4.0, ..like(4) };
     let made = synthesised(&forked(), 10, spec).unwrap();
     let mut inputs: Vec<u32> = made.iter().map(|row| row.input.unwrap()).collect();
     inputs.sort_unstable();
@@ -142,7 +155,8 @@ fn own_prompts_outputs_and_times_scale() {
     let mut outputs: Vec<u32> = made.iter().map(|row| row.output.unwrap()).collect();
     outputs.sort_unstable();
     assert_eq!(outputs, [20, 20, 40, 40]);
-    let mut gaps: Vec<i64> = made.windows(2).map(|pair| (pair[1].at.unwrap() - pair[0].at.unwrap()).0).collect();
+    let mut gaps: Vec<i64> =
+        made.windows(2).map(|pair| (pair[1].at.unwrap() - pair[0].at.unwrap()).0).collect();
     gaps.sort_unstable();
     // Gaps 100, 200, 300 ms and their mean of 200, three of which are used.
     assert!(gaps.iter().all(|gap| [25_000, 50_000, 75_000].contains(gap)), "{gaps:?}");
@@ -330,7 +344,8 @@ fn a_sine_has_its_rate_and_its_mix() {
     assert!(rows.len().abs_diff(150_000) < 2_000, "{}", rows.len());
     let second = |row: &TraceRow| row.at.unwrap().as_secs_f64() as usize;
     let around = |middle: usize| {
-        let near: Vec<&TraceRow> = rows.iter().filter(|row| (second(row) % 600).abs_diff(middle) < 20).collect();
+        let near: Vec<&TraceRow> =
+            rows.iter().filter(|row| (second(row) % 600).abs_diff(middle) < 20).collect();
         let first = near.iter().filter(|row| row.input == Some(100)).count() as f64;
         (near.len() as f64 / 390.0, first / near.len() as f64)
     };
@@ -355,9 +370,11 @@ fn ids_of_a_sine_stand_for_all_before_them() {
 
 #[test]
 fn a_sine_that_makes_no_sense_is_refused() {
-    let error = Sine::new(SineSpec { request_rate: Wave { min: 9.0, max: 2.0, period: 1.0 }, ..sine() }).unwrap_err();
+    let error =
+        Sine::new(SineSpec { request_rate: Wave { min: 9.0, max: 2.0, period: 1.0 }, ..sine() }).unwrap_err();
     assert!(error.to_string().starts_with("--request-rate-min 9"), "{error}");
-    let error = Sine::new(SineSpec { ratio: Wave { min: 0.1, max: 1.5, period: 1.0 }, ..sine() }).unwrap_err();
+    let error =
+        Sine::new(SineSpec { ratio: Wave { min: 0.1, max: 1.5, period: 1.0 }, ..sine() }).unwrap_err();
     assert!(error.to_string().contains("--isl-osl-ratio-max 1.5"), "{error}");
     assert_eq!(Sine::new(SineSpec { process_interval: 0.0, ..sine() }).unwrap_err().flag, "process-interval");
 }
