@@ -7,7 +7,7 @@
 
 mod asked;
 pub mod dataset;
-mod rows;
+pub mod rows;
 mod spec;
 mod stream;
 

@@ -81,7 +81,7 @@ fn holds(format: FileFormat, input: &[u8]) {
 
 fn read(format: FileFormat, input: &[u8], capacity: usize) -> Vec<Result<Row, RowError>> {
     let count = |text: &str| Some(text.len() as u32);
-    let reading = Reading { count: Some(Arc::new(count)), first_turns: input.len() % 2 == 0 };
+    let reading = Reading { count: Some(Arc::new(count)), first_turns: input.len().is_multiple_of(2) };
     let input = BufReader::with_capacity(capacity, Cursor::new(input.to_vec()));
     let mut rows = rows(format, "fuzz", Box::new(input), &reading);
     let mut seen = Vec::new();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tokmark_base::Micros;
 use tokmark_record::{Asked, SessionTurn};
 use tokmark_wire::http::{HeaderError, check_header, encode_request};
-use tokmark_wire::{Ask, Body, Exchange, Own};
+use tokmark_wire::{Ask, Body, EndpointKind, Exchange, Own};
 use tokmark_workload::{Class, PlannedRequest, Prompt};
 
 use crate::error::DriveError;
@@ -75,7 +75,8 @@ pub(crate) fn prepare(shared: &Shared, round: u64, request: u64, history: Option
     bytes.extend_from_slice(&body);
     drop(before);
     let streaming = match &planned.prompt {
-        Prompt::Payload(payload) => {
+        // There the path says it, which is one for the whole run.
+        Prompt::Payload(payload) if shared.endpoint != EndpointKind::Tgi => {
             payload.get("stream").and_then(serde_json::Value::as_bool).unwrap_or(false)
         }
         _ => shared.body.streaming,

@@ -210,7 +210,8 @@ impl TargetSpec {
     pub fn resolve(&self, in_cluster: bool, key: Option<&Secret>) -> Result<Vec<Target>, DriveError> {
         let headers = self.request_headers(key);
         let trust = self.trust();
-        let path = self.path.as_deref().unwrap_or_else(|| EndpointKind::from(self.endpoint).path(self.streaming));
+        let path =
+            self.path.as_deref().unwrap_or_else(|| EndpointKind::from(self.endpoint).path(self.streaming));
         let resolve = |base: &Url| {
             let target = Target {
                 url: base.shown(path),

@@ -1,6 +1,7 @@
 //! Generation: checks in the order vLLM makes them, the faults that come before the engine, and the reply that the engine makes.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ impl Desk {
             let text = format!("The model `{model}` does not exist.");
             return Ok(refusal(404, "NotFoundError", &text));
         }
-        let content = prompt::tokens(&asked);
+        let (content, words) = prompt::tokens(&asked, adapter, &self.house.replies);
         let input = content.tokens() as u32;
         if let Some(text) = self.unmeant(&asked, input) {
             return Ok(refusal(400, "BadRequestError", &text));
@@ -117,7 +118,12 @@ impl Desk {
             Visit { endpoint: request.kind, streaming: asked.streaming, input, asked: asked.max_tokens };
         let encoding = request.manner.encoding.clone();
         let chunked = asked.streaming && request.version == Version::HTTP_11;
-        let reply = self.reply(request, &asked, &model, input);
+        // Only a chat says which of its texts are replies.
+        let words = words.filter(|_| request.kind == EndpointKind::Chat);
+        let mut reply = self.reply(request, &asked, &model, input);
+        if let Some(words) = words {
+            reply.keep_in(Arc::clone(&self.house.replies), words);
+        }
         let seat = match self.floor.arrive(reply, arrival, visit) {
             Ok(seat) => seat,
             Err(why) => return Ok(self.refused(why.status(), &why.to_string())),

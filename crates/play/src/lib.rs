@@ -12,12 +12,13 @@
 //!
 //! Honest about tokens: a prompt is taken for as many tokens as it has words (or token ids), which is exact for tokmark's own
 //! synthetic prompts, whose words are one token each, and an estimate for any other text. Equal words are equal tokens to the
-//! engine's prefix cache.
+//! engine's prefix cache; a reply that a chat says again, word by word behind the prompt it answered, is found there too
+//! (`replies.rs`, the last 65,536).
 //!
 //! Several workers are one scrape: gauges are their sums under `engine="0"`, as if they were one engine.
 //!
 //! Not yet: `n > 1`, stop words and several prompts in one request (refused); images, tools, `echo`, `logprobs`, `stop_token_ids`
-//! and sampling (taken, without effect); a reply's tokens are no part of the prefix cache when they come back as a prompt; metrics of a
+//! and sampling (taken, without effect); a reply found in the prefix cache when it comes back in anything but a chat; metrics of a
 //! Dynamo worker's system port; `/metrics` of trtllm-serve (its JSON of iterations), `/version` but vLLM's; a profile that ends by
 //! itself (`num_steps`, `max_iterations`); metrics of engine steps, adapters and speculation; of `/generate`, token ids, several prompts
 //! and `n`, batches of `best_of`, and the last words and the reason to stop in one event (they are two); of `nvext.extra_fields` all but
@@ -38,6 +39,7 @@ mod load;
 mod metrics;
 mod profile;
 mod prompt;
+mod replies;
 mod reply;
 mod server;
 mod stage;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokmark_base::{Lexicon, Micros, Stream};
-use tokmark_engine::{Breakdown, Event, Lifecycle};
+use tokmark_engine::{Breakdown, Event, Lifecycle, RequestId};
 use tokmark_record::catalogue::Server as Kind;
 use tokmark_record::{ServerSaid, Usage};
 use tokmark_wire::ReplyWriter;
@@ -15,6 +15,8 @@ use tokmark_wire::endpoint::error_body;
 use crate::fault::{Break, Manner, Turn, UsagePolicy};
 use crate::habits::{self, Habits};
 use crate::line::Line;
+use crate::prompt::Words;
+use crate::replies::Replies;
 
 /// What a reply is made of.
 pub(crate) struct Recipe {
@@ -39,6 +41,8 @@ pub(crate) struct Recipe {
 /// See the module.
 pub(crate) struct Reply {
     recipe: Recipe,
+    /// Where it is kept for later turns once it has ended well, and the words of the prompt it answers.
+    keep: Option<(Arc<Replies>, Words)>,
     /// Everything said so far, and how much of it is in events.
     text: String,
     told: usize,
@@ -125,6 +129,7 @@ impl Reply {
         recipe.stream_interval = recipe.manner.tokens_per_event.unwrap_or(recipe.stream_interval);
         let mut reply = Self {
             recipe,
+            keep: None,
             text: String::new(),
             told: 0,
             tokens: 0,
@@ -150,6 +155,11 @@ impl Reply {
         self.line = Some(line);
     }
 
+    /// If it ends well it is kept there, as what was said to a prompt of these words.
+    pub(crate) fn keep_in(&mut self, replies: Arc<Replies>, prompt: Words) {
+        self.keep = Some((replies, prompt));
+    }
+
     /// The head is on its way: what goes wrong from here on goes wrong in the stream.
     pub(crate) fn commit(&mut self) {
         self.committed = true;
@@ -168,7 +178,13 @@ impl Reply {
                 self.generated(1, event.at);
             }
             Lifecycle::Tokens(tokens) => self.generated(tokens, event.at),
-            Lifecycle::Finished(reason) => self.finished(reason.as_str(), event.at),
+            Lifecycle::Finished(reason) => {
+                let went_well = !self.deaf();
+                self.finished(reason.as_str(), event.at);
+                if went_well {
+                    self.keep(event.request);
+                }
+            }
             Lifecycle::Failed(why) => self.failed(why),
             Lifecycle::Rejected(_) | Lifecycle::Cancelled => self.dropped(),
             Lifecycle::PrefillChunk(_)
@@ -233,6 +249,14 @@ impl Reply {
             self.state = State::Over(End::Clean);
         } else {
             self.whole(reason, at);
+        }
+    }
+
+    /// Keeps it, if it ended well, before the client can say it again.
+    fn keep(&mut self, request: RequestId) {
+        let well = self.end() == Some(End::Clean);
+        if let Some((replies, prompt)) = self.keep.take().filter(|_| well) {
+            replies.keep(prompt, request, &self.text, self.tokens);
         }
     }
 

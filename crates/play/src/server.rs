@@ -29,6 +29,7 @@ use crate::lateness::{Gauges, Lateness};
 use crate::line::{Line, Socket};
 use crate::metrics::{Ledger, Scrape};
 use crate::profile::{Profiling, Sessions};
+use crate::replies::Replies;
 use crate::stage::Stage;
 
 /// What a server did so far.
@@ -81,6 +82,7 @@ pub(crate) struct House {
     pub(crate) requests: AtomicU64,
     pub(crate) lateness: Gauges,
     pub(crate) sessions: Mutex<Sessions>,
+    pub(crate) replies: Arc<Replies>,
     pub(crate) scrape: Scrape,
     pub(crate) stage: Arc<Stage>,
 }
@@ -143,6 +145,7 @@ impl House {
             requests: AtomicU64::new(0),
             lateness: Gauges::new(config.threads),
             sessions: Mutex::default(),
+            replies: Arc::default(),
             scrape,
             stage: Arc::new(Stage::new(config.engine, ledger, config.threads)?),
         })

@@ -134,8 +134,9 @@ pub(crate) fn load(summary: &Summary) -> String {
             format!("closed loop{asked} · {achieved} in flight on average")
         }
         LoadKind::Open => format!(
-            "open loop at {} requests/s · plan {}, achieved {} · {achieved} in flight on average, {} at most",
-            number(load.asked_rate_per_s),
+            "open loop{} · plan {}, achieved {} requests/s · {achieved} in flight on average, {} at most",
+            load.asked_rate_per_s
+                .map_or_else(String::new, |rate| format!(" at {} requests/s", significant(rate))),
             number(load.realised_rate_per_s),
             number(load.achieved_rate_per_s),
             load.max_concurrency.unwrap_or(0)

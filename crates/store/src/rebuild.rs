@@ -6,7 +6,7 @@ use tokmark_base::Micros;
 use tokmark_measure::summary::LoadKind;
 use tokmark_measure::{Analysis, MeasureSpec, RunFacts, analyse};
 use tokmark_record::RunHeader;
-use tokmark_workload::{Arrival, Load, LoadSpec, Rate};
+use tokmark_workload::{Arrival, Load, LoadSpec, Rate, WorkloadSpec};
 
 use crate::{Run, StoreError};
 
@@ -30,13 +30,20 @@ impl Run {
 
 /// What the header's spec tells of a run whose driver left no word of its own. `complete` is false.
 pub fn facts(header: &RunHeader) -> RunFacts {
-    let spec = header.spec.get("load").cloned();
-    let spec: Option<LoadSpec> = spec.and_then(|load| serde_json::from_value(load).ok());
-    spec.and_then(|spec| spec.resolve().ok()).map(|load| facts_of(&load)).unwrap_or_default()
+    let section = |name: &str| header.spec.get(name).cloned();
+    let load: Option<LoadSpec> = section("load").and_then(|load| serde_json::from_value(load).ok());
+    let workload: Option<WorkloadSpec> =
+        section("workload").and_then(|workload| serde_json::from_value(workload).ok());
+    // What a file holds is not known here: it may be sessions.
+    let sessions = workload.is_some_and(|w| w.wants_file() || w.sessions.has_turns());
+    load.and_then(|spec| spec.resolve().ok()).map(|load| facts_of(&load, sessions)).unwrap_or_default()
 }
 
-/// What a load alone tells, of finished runs and killed ones alike.
-pub fn facts_of(load: &Load) -> RunFacts {
+/// What a load alone tells, of finished runs and killed ones alike. Where its items are `sessions`, a rate is of sessions and a
+/// concurrency holds those that think, too: neither says what requests are to come to.
+pub fn facts_of(load: &Load, sessions: bool) -> RunFacts {
+    let users = matches!(load.arrival, Arrival::Users(_));
+    let steady = load.streams.stages.is_empty() && !sessions;
     RunFacts {
         load: match load.arrival {
             Arrival::Closed(_) => LoadKind::Closed,
@@ -48,8 +55,8 @@ pub fn facts_of(load: &Load) -> RunFacts {
             | Arrival::Users(_) => LoadKind::Open,
         },
         planned: load.requests.filter(|_| load.duration.is_none()),
-        asked_rate_per_s: load.mean_rate(),
-        asked_concurrency: load.arrival.concurrency().or(load.cap).map(u64::from),
+        asked_rate_per_s: load.mean_rate().filter(|_| !sessions || users),
+        asked_concurrency: load.arrival.concurrency().filter(|_| steady).or(load.cap).map(u64::from),
         ramp_us: Some(ramp(load)).filter(|ramp| ramp.0 > 0),
         warmup_auto: load.warmup_auto,
         ..RunFacts::default()

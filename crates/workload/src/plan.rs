@@ -299,7 +299,12 @@ impl Requests for Plan {
     fn shape(&self, index: u64) -> Shape {
         let (request, item) = self.request_of(index);
         let outline = self.source.outline(item, request.session.map_or(0, |place| place.turn));
-        Shape { isl: outline.isl, osl: outline.osl, priority: outline.priority, ..Shape::of(&request, outline.content) }
+        Shape {
+            isl: outline.isl,
+            osl: outline.osl,
+            priority: outline.priority,
+            ..Shape::of(&request, outline.content)
+        }
     }
 
     fn numbering(&self) -> Numbering {

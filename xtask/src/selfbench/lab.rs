@@ -81,6 +81,16 @@ impl Lab {
         })
     }
 
+    /// An empty directory for files that a row makes.
+    pub(crate) fn scratch_dir(&self, name: &str) -> Fallible<PathBuf> {
+        let dir = self.scratch.join(name);
+        if dir.exists() {
+            fs::remove_dir_all(&dir)?;
+        }
+        fs::create_dir_all(&dir)?;
+        Ok(dir)
+    }
+
     /// A known-schedule server on its core.
     pub(crate) fn server(&self, config: Config) -> Fallible<Child> {
         let config = Config { core: Some(self.server_core), ..config };

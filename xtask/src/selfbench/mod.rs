@@ -16,6 +16,7 @@ mod records;
 mod start;
 mod system;
 mod table;
+mod traces;
 mod verdict;
 mod words;
 
@@ -49,6 +50,11 @@ const ROWS: &[Row] = &[
     Row { name: "held", about: "19,000 streams held by one process; an fd limit too small", run: held::run },
     Row { name: "start", about: "start of the process to the first request", run: start::run },
     Row { name: "memory", about: "memory of 1,000,000 requests against 10,000", run: memory::run },
+    Row {
+        name: "traces",
+        about: "a million rows analysed and synthesised; plans of ten million requests",
+        run: traces::run,
+    },
     Row {
         name: "verdict",
         about: "the verdict under four disturbances and on clean runs",

@@ -136,7 +136,7 @@ impl Bench<'_> {
         let screen = Screen { quiet: true, live: false, ..self.context.screen };
         let context = Context { screen, ..self.context.clone() };
         let home = Home::Exact(self.scratch.to_owned());
-        let outcome = session::make(sources.resolve()?, &home, self.interrupts.clone(), &context)?;
+        let outcome = session::make(sources.resolve()?, &home, self.interrupts, &context)?;
         let Some(made) = outcome.made().next() else {
             return Err(Failure::internal("no run was made"));
         };

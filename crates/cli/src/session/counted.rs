@@ -110,10 +110,10 @@ mod tests {
         assert!(texts.iter().zip(&counts).all(|(text, n)| again.count(text) == *n));
         assert_eq!(again.known.lock().unwrap().new, 0);
         // A file cut short loses its last entry and nothing else.
-        let file = again.file.clone().unwrap();
+        let file = again.file.unwrap();
         let bytes = std::fs::read(&file).unwrap();
         std::fs::write(&file, &bytes[..bytes.len() - 3]).unwrap();
-        let cut = Counted::open(tokenizer.clone(), &environment);
+        let cut = Counted::open(tokenizer, &environment);
         assert_eq!(cut.known.lock().unwrap().counts.len(), WORTH_KEEPING - 1);
     }
 }

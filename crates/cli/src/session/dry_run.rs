@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokmark_base::units::format_duration;
 use tokmark_base::{Micros, Phase};
-use tokmark_workload::{Course, Numbering, Plan, PlannedRequest, Requests, Schedule};
+use tokmark_workload::{Arrival, Course, Numbering, Plan, Requests, Schedule};
 
 use crate::exit::Exit;
 use crate::screen::Screen;
 use crate::session::outcome::label;
-use crate::session::{Prepared, Ready};
+use crate::session::{Prepared, Ready, requests_of};
 
 /// Requests looked at for mean lengths.
 const LOOKED_AT: u64 = 200;
@@ -40,8 +40,8 @@ fn look(prepared: &Prepared) -> Value {
         let n = values.len();
         (n > 0).then(|| values.into_iter().map(f64::from).sum::<f64>() / n as f64)
     };
-    let isl = mean(looked_at.iter().filter_map(|r| r.isl).collect());
-    let osl = mean(looked_at.iter().filter_map(|r| r.osl).collect());
+    let isl = mean(looked_at.iter().filter_map(|(isl, _)| *isl).collect());
+    let osl = mean(looked_at.iter().filter_map(|(_, osl)| *osl).collect());
     let total = |mean: Option<f64>| mean.zip(measured).map(|(mean, n)| (mean * n as f64).round());
     let missing: Vec<Value> = NEEDED
         .iter()
@@ -66,16 +66,31 @@ fn look(prepared: &Prepared) -> Value {
     })
 }
 
-/// The first requests of a plan, turn by turn where it has sessions.
-fn first_requests(plan: &Plan, requests: Option<u64>, sessions: Option<u64>) -> Vec<PlannedRequest> {
+/// Lengths of the first requests of a plan, turn by turn where it has sessions: input tokens, with what was said and answered before
+/// where that is said again, and output tokens asked for.
+fn first_requests(
+    plan: &Plan,
+    requests: Option<u64>,
+    sessions: Option<u64>,
+) -> Vec<(Option<u32>, Option<u32>)> {
     let most = requests.unwrap_or(LOOKED_AT).min(LOOKED_AT) as usize;
     let numbering = Requests::numbering(plan);
     let items = sessions.or(requests).unwrap_or(LOOKED_AT);
-    let indices = (0..items).flat_map(|item| {
+    let lengths = (0..items).flat_map(|item| {
         let first = numbering.index(Phase::Profiling, item, 0);
-        first..first + u64::from(plan.turns(first))
+        let mut before = Some(0);
+        (first..first + u64::from(plan.turns(first))).map(move |index| {
+            let request = plan.request(index);
+            let input = if request.history { add(before, request.isl) } else { request.isl };
+            before = add(input, request.osl);
+            (input, request.osl)
+        })
     });
-    indices.take(most).map(|index| plan.request(index)).collect()
+    lengths.take(most).collect()
+}
+
+fn add(one: Option<u32>, other: Option<u32>) -> Option<u32> {
+    one?.checked_add(other?)
 }
 
 /// What the load and the plan come to, whatever the service does.
@@ -93,24 +108,24 @@ impl Expected {
         let (load, plan) = (&prepared.load, &prepared.plan);
         let course: Arc<dyn Course> = plan.clone();
         let in_turns = Requests::numbering(&**plan) == Numbering::Turns;
-        let ends = !in_turns || load.sessions.or_else(|| load.duration.map(|_| 0)).is_some() || plan.is_timed();
+        let ends =
+            !in_turns || load.sessions.or_else(|| load.duration.map(|_| 0)).is_some() || plan.is_timed();
         let realised = if ends { Schedule::realised(load, plan.seed(), &course) } else { None };
         let starts = realised.map(|r| r.starts).or(if in_turns { load.sessions } else { None });
         let by_rate = load.mean_rate().zip(load.duration.or_else(|| load.end()));
         let by_rate = by_rate.map(|(rate, time)| (rate * time.as_secs_f64()).round() as u64);
-        let counted = if in_turns { starts.map(|n| turns(plan, n)) } else { starts.or(by_rate) };
+        // The rate of users is one of turns, that of anything else one of sessions.
+        let users = matches!(load.arrival, Arrival::Users(_));
+        let counted = match starts {
+            Some(n) if in_turns => Some(requests_of(plan, n)),
+            starts => starts.or(by_rate.filter(|_| !in_turns || users)),
+        };
         Self {
             requests: load.requests.into_iter().chain(counted).min(),
             sessions: starts.filter(|_| in_turns),
             least: realised.map(|r| r.to).or(load.duration).or_else(|| load.end()),
         }
     }
-}
-
-/// Requests of the first `sessions` sessions.
-fn turns(plan: &Plan, sessions: u64) -> u64 {
-    let numbering = Requests::numbering(plan);
-    (0..sessions).map(|item| u64::from(plan.turns(numbering.index(Phase::Profiling, item, 0)))).sum()
 }
 
 fn text(plan: &Value) -> String {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokmark_base::{Micros, Seed};
 use tokmark_workload::shape::lengths::Empirical;
 use tokmark_workload::spec::Order;
-use tokmark_workload::{ArrivalKind, Count, Dataset, Extent, Inputs, Load, Plan, Warmup};
+use tokmark_workload::{
+    ArrivalKind, Count, Dataset, Extent, Inputs, Load, Numbering, Plan, Requests, Warmup,
+};
 
 use crate::failure::Failure;
 use crate::session::Prepared;
@@ -120,6 +122,24 @@ fn settle_trace(point: &mut Point, plan: &Plan) -> Result<(), Failure> {
         point.spec.load.requests = None;
     }
     Ok(())
+}
+
+/// A sentence about a file that has fewer items than are asked for: they are said again, and a cache may have them.
+pub(super) fn repeats(prepared: &Prepared) -> Option<String> {
+    let workload = &prepared.point.spec.workload;
+    let name = workload.file.as_ref().or(workload.dataset.as_ref())?;
+    let items = prepared.plan.distinct()?;
+    if let Some(entries) = workload.entries.filter(|entries| *entries > items) {
+        return Some(format!("{name} has {items} items, not the {entries} of workload.entries"));
+    }
+    let asked = match Requests::numbering(&*prepared.plan) {
+        Numbering::Single => prepared.load.starts(),
+        Numbering::Turns => prepared.load.sessions,
+    };
+    let again = asked.filter(|asked| *asked > items && !prepared.plan.is_timed())?;
+    Some(format!(
+        "{name} has {items} items and {again} are asked for: they are said again from the first, and a cache may know them by then (--requests {items} says each once)"
+    ))
 }
 
 /// Items a point takes.

@@ -25,7 +25,8 @@ use tokmark_measure::Calibrated;
 use tokmark_record::RunHeader;
 use tokmark_record::header::SCHEMA_VERSION;
 use tokmark_store::{RunDir, RunName, run_id};
-use tokmark_workload::{Load, Plan, Requests as _};
+use tokmark_base::Phase;
+use tokmark_workload::{Course as _, Load, Plan, Requests};
 
 use crate::commands::Context;
 use crate::environment::Environment;
@@ -109,14 +110,14 @@ pub fn measure(
         return Ok(dry_run::tell(&prepared, context.screen));
     }
     let interrupts = Interrupts::listen().map_err(|e| Failure::internal(format!("signals: {e}")))?;
-    Ok(run_points(prepared, home, interrupts, context)?.tell(context.screen))
+    Ok(run_points(prepared, home, &interrupts, context)?.tell(context.screen))
 }
 
 /// Measures every point and hands the results back.
 pub fn make(
     resolved: Resolved,
     home: &Home,
-    interrupts: Interrupts,
+    interrupts: &Interrupts,
     context: &Context,
 ) -> Result<Outcome, Failure> {
     run_points(prepare(resolved, Means::Wire, context)?, home, interrupts, context)
@@ -179,14 +180,18 @@ fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Re
         screen.note(&format!("note: {note}"));
     }
     let mut make = Making { words: &words, file, lengths, salt: salt(), taken: 0 };
-    let points = resolved.points.into_iter().map(|point| make.point(point)).collect::<Result<_, _>>()?;
+    let points =
+        resolved.points.into_iter().map(|point| make.point(point)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(note) = points.first().and_then(making::repeats) {
+        screen.note(&format!("note: {note}"));
+    }
     Ok(Ready { means, preset, sweep: resolved.sweep, points, words })
 }
 
 fn run_points(
     ready: Ready,
     home: &Home,
-    interrupts: Interrupts,
+    interrupts: &Interrupts,
     context: &Context,
 ) -> Result<Outcome, Failure> {
     let Ready { means, preset, sweep, points, words } = ready;
@@ -216,7 +221,7 @@ fn run_points(
     };
     let mut discard = Some(discard);
     for group in by_target(points) {
-        match open_target(&group, means, context, &interrupts) {
+        match open_target(&group, means, context, interrupts) {
             Ok((place, found)) => {
                 if let Some(discard) = discard.take() {
                     discard.keep();
@@ -316,6 +321,17 @@ fn run_target(
         }
     }
     Ok(())
+}
+
+/// Requests of the first `sessions` items of a plan.
+fn requests_of(plan: &Plan, sessions: u64) -> u64 {
+    let numbering = Requests::numbering(plan);
+    (0..sessions).map(|item| u64::from(plan.turns(numbering.index(Phase::Profiling, item, 0)))).sum()
+}
+
+/// Requests of a trace with times of its own; `None` if the plan is none.
+fn turns(plan: &Plan) -> Option<u64> {
+    plan.timed_items().map(|items| requests_of(plan, items))
 }
 
 /// What was found out before the load: where the target is, which model it serves.

@@ -12,7 +12,7 @@ use tokmark_record::{Record, RunHeader, Sample, Sink};
 use tokmark_report::{Style, markdown};
 use tokmark_store::{Options, Publisher, QueueGauge, QueueSink, Run, RunDir, Written, rebuild, writer};
 use tokmark_wire::EndpointKind;
-use tokmark_workload::{Class, Course, Load, Plan, Prompt, Requests};
+use tokmark_workload::{Arrival, Class, Course, Load, Numbering, Plan, Prompt, Requests};
 
 use crate::failure::Failure;
 use crate::session::live::{Ticker, Watched};
@@ -225,6 +225,17 @@ impl PointRun<'_> {
         wanted.min((crate::machine::cores() as usize / 2).max(1))
     }
 
+    /// Measured requests, where that is a number: those of a trace that is shorter than asked are all there are.
+    fn planned(&self) -> Option<u64> {
+        if self.load.duration.or(self.load.end()).is_some() {
+            return None;
+        }
+        let asked = self.load.requests;
+        let of_trace =
+            matches!(self.load.arrival, Arrival::Trace(_)).then(|| crate::session::turns(&self.plan));
+        asked.into_iter().chain(of_trace.flatten()).min()
+    }
+
     fn facts(&self, end: &RunEnd) -> RunFacts {
         RunFacts {
             complete: true,
@@ -232,7 +243,8 @@ impl PointRun<'_> {
             issued: Some(end.issued),
             lost: Some(end.lost),
             calibrated: self.session.calibrated,
-            ..rebuild::facts_of(&self.load)
+            planned: self.planned(),
+            ..rebuild::facts_of(&self.load, Requests::numbering(&*self.plan) == Numbering::Turns)
         }
     }
 }

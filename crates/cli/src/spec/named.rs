@@ -78,7 +78,6 @@ fn pairs(differs: &Value) -> Result<Vec<(String, Value)>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::spec::Sources;
 
     fn sources(sets: &[&str]) -> Sources {

@@ -15,7 +15,11 @@ use crate::tool::{Said, run_in};
 
 /// vLLM with blocks of four tokens and a millisecond for everything.
 fn vllm(faults: Vec<FaultRule>) -> Handle {
-    let params = VllmParams { block_size: 4, ..VllmParams::default() };
+    blocks_of(4, faults)
+}
+
+fn blocks_of(block_size: u32, faults: Vec<FaultRule>) -> Handle {
+    let params = VllmParams { block_size, ..VllmParams::default() };
     let timing = Constant::new(Micros(1_000), Micros(1_000)).unwrap();
     let worker = Worker::new(Vllm::new(&params).unwrap(), timing, Seed(0).stream("noise", 0));
     Server::start(Config { faults, ..Config::new(MODEL, worker) }).unwrap()
@@ -65,6 +69,31 @@ fn later_turns_find_the_earlier_ones_in_the_cache() {
                 assert!(pair[1].sent_us.unwrap() >= pair[0].ended_us.unwrap() + Micros::from_millis(5));
             }
         }
+    }
+}
+
+/// 40 in and 25 out a turn: 64 and 129 tokens are there when the second and third come, all of the turns before but the last token
+/// of the last reply, in blocks of 16. The block from 32 to 48 is of words and a reply, which only who knows both can name.
+#[test]
+fn over_http_and_in_virtual_time_a_turn_finds_the_same() {
+    let load = ["--turns", "3", "--sessions", "4", "--isl", "40", "--osl", "25", "--concurrency", "2"];
+    let rest = ["--validity", "report", "--json"];
+    let seen = |verb: &[&str]| {
+        let out = tempfile::tempdir().unwrap();
+        let said = run_in(out.path(), &[verb, &load[..], &rest[..]].concat());
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        let mut seen = Vec::new();
+        for record in records(&run_dir(out.path())) {
+            let usage = record.usage.unwrap();
+            seen.push((record.session.unwrap().turn, usage.prompt.unwrap(), usage.cached.unwrap()));
+        }
+        seen
+    };
+    let simulated = seen(&["simulate", "--engine", "vllm", "--block-size", "16"]);
+    assert_eq!(simulated, [(0, 40, 0), (1, 105, 64), (2, 170, 128)].repeat(4));
+    for no_stream in [&[][..], &["--no-stream"]] {
+        let server = blocks_of(16, Vec::new());
+        assert_eq!(seen(&[&["bench", &server.url()][..], no_stream].concat()), simulated);
     }
 }
 

@@ -80,6 +80,16 @@ fn a_trace_may_come_from_stdin() {
 }
 
 #[test]
+fn a_packed_trace_is_unpacked() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "t.jsonl", EXAMPLE);
+    let packed = std::process::Command::new("gzip").arg("t.jsonl").current_dir(dir.path()).status().unwrap();
+    assert!(packed.success());
+    let said = good(trace(dir.path(), &["validate", "t.jsonl.gz", "--block-size", "1"]));
+    assert_eq!(said.stdout, "t.jsonl.gz: 4 rows, nothing wrong\n");
+}
+
+#[test]
 fn synthesize_makes_a_trace_like_its_source() {
     let dir = tempfile::tempdir().unwrap();
     good(trace(

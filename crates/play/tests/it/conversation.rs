@@ -47,9 +47,15 @@ fn each_turn_finds_what_was_said_before() {
         found.push(cached);
         said += 8;
     }
-    // Prompts of 12, 28, 44 and 60 words. Each finds the whole prompt before it; the reply behind that is known to the engine by its
-    // number only, and is found a turn later, when it has been part of a prompt.
-    assert_eq!(found, [0, 12, 28, 44]);
+    // Prompts of 12, 28, 44 and 60 words. Each finds the prompt and the reply before it, 20, 36 and 52 words, but the last word of the
+    // reply, which never went through the model: so of the last block of four words three.
+    assert_eq!(found, [0, 16, 32, 48]);
+    // A reply that is said otherwise is another text: the prompt before it is there, and what is behind it is not.
+    let mut otherwise = messages.clone();
+    let said = otherwise[2]["content"].as_str().unwrap().replacen(' ', " or ", 1);
+    otherwise[2]["content"] = json!(said);
+    let body = json!({"model": "m", "messages": otherwise, "max_tokens": 1, "ignore_eos": true});
+    assert_eq!(ask(&server, &body).1, 12);
     // Another system prompt, and nothing is the same any more.
     messages[0]["content"] = json!("one two three five");
     let body = json!({"model": "m", "messages": messages, "max_tokens": 1, "ignore_eos": true});

@@ -1,5 +1,5 @@
 use tokmark_measure::Summary;
-use tokmark_measure::summary::Amount;
+use tokmark_measure::summary::{Amount, MetricSummary};
 use tokmark_report::{Style, markdown, terminal};
 
 use crate::build;
@@ -111,4 +111,32 @@ fn a_censored_maximum_shows_how_far_it_may_reach() {
     let row = text.lines().find(|l| l.contains("Decode speed")).unwrap();
     assert!(row.ends_with("140–186"), "{row}");
     assert!(markdown::run(&summary, Style::default()).contains("| 140–186 |"));
+}
+
+#[test]
+fn what_servers_say_stands_below_and_is_called_so() {
+    let mut summary = build::clean();
+    assert!(
+        !plain(&summary).contains("Server")
+            && !markdown::run(&summary, Style::default()).contains("the server says")
+    );
+    let ttft = summary.metric("time_to_first_token").unwrap().clone();
+    let share = summary.metric("request_throughput").unwrap().clone();
+    let renamed = |metric: &MetricSummary, tag: &str, label: &str| MetricSummary {
+        tag: tag.to_owned(),
+        label: label.to_owned(),
+        ..metric.clone()
+    };
+    summary.metrics.push(renamed(&ttft, "server_time_to_first_token", "Server TTFT"));
+    summary.metrics.push(renamed(&share, "cached_input_share", "Cached input"));
+    let text = plain(&summary);
+    assert!(
+        text.contains("Server TTFT") && text.contains("by its own clock") && text.contains("Cached input"),
+        "{text}"
+    );
+    let text = markdown::run(&summary, Style::default());
+    assert!(
+        text.contains("| Server TTFT | ms |") && text.contains("| the server says | value | unit |"),
+        "{text}"
+    );
 }

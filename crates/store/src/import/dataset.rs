@@ -225,7 +225,8 @@ mod tests {
     #[test]
     fn a_file_that_is_cut_off_says_so() {
         // Words that do not repeat, so that the cut leaves something to be read.
-        let long: String = (0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_string() + " ").collect();
+        let long: String =
+            (0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_string() + " ").collect();
         for (bytes, name) in [(gzip(&[&long]), "gzip"), (zstd(&[&long]), "zstd")] {
             let error = read(&bytes[..bytes.len() / 2], 10).3.unwrap_err();
             assert_eq!(error.to_string(), format!("the {name} file is cut off"));

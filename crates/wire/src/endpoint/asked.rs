@@ -13,6 +13,8 @@ pub struct Request {
     pub model: Option<String>,
     /// The words of the prompt: every message's text in order, or the one prompt.
     pub texts: Vec<String>,
+    /// Which of them are the assistant's, by their place in `texts`, ascending: earlier replies that a chat says again.
+    pub replies: Vec<usize>,
     /// Tokens of a prompt given as ids (`prompt: [1, 2, …]`).
     pub token_ids: Option<u32>,
     /// Those ids.
@@ -101,7 +103,7 @@ pub(super) fn decode(kind: EndpointKind, body: &[u8]) -> Result<Request, Request
         max_tokens: completion.or(plain),
         min_tokens: fields.count("min_tokens")?,
         ignore_eos: fields.flag("ignore_eos")? | nvext.flag("ignore_eos")?,
-        priority: fields.number("priority", PRIORITY)?.or(hinted.map(i32::saturating_neg)),
+        priority: fields.number("priority", PRIORITY)?.or_else(|| hinted.map(i32::saturating_neg)),
         timing: nvext.strings("extra_fields")?.contains(&"timing"),
         session: context.text("session_id")?.filter(|id| !id.trim().is_empty()),
         user: fields.text("user")?,
@@ -112,7 +114,7 @@ pub(super) fn decode(kind: EndpointKind, body: &[u8]) -> Result<Request, Request
     match kind {
         EndpointKind::Chat => {
             let said = fields.get("messages").ok_or(RequestError::NoPrompt("messages"))?;
-            request.texts = messages(said)?;
+            (request.texts, request.replies) = messages(said)?;
         }
         EndpointKind::Completions => {
             let said = fields.get("prompt").ok_or(RequestError::NoPrompt("prompt"))?;
@@ -293,23 +295,27 @@ fn ids(items: &[Value], path: &str, request: &mut Request) -> Result<(), Request
     Ok(())
 }
 
-/// The texts of the messages, in order.
-fn messages(said: &Value) -> Result<Vec<String>, RequestError> {
+/// The texts of the messages, in order, and which of them are the assistant's.
+fn messages(said: &Value) -> Result<(Vec<String>, Vec<usize>), RequestError> {
     let Value::Array(messages) = said else {
         return Err(wrong("messages", said, "a list of messages"));
     };
     if messages.is_empty() {
         return Err(RequestError::EmptyPrompt("messages"));
     }
-    let mut texts = Vec::new();
+    let (mut texts, mut replies) = (Vec::new(), Vec::new());
     for (place, message) in messages.iter().enumerate() {
         if !message["role"].is_string() {
             let must = "an object with a `role`, which is a string";
             return Err(wrong(format!("messages[{place}]"), message, must));
         }
+        let before = texts.len();
         contents(&message["content"], place, &mut texts)?;
+        if message["role"] == "assistant" {
+            replies.extend(before..texts.len());
+        }
     }
-    Ok(texts)
+    Ok((texts, replies))
 }
 
 /// The texts of a message's content: a string, or parts that are texts or have a `text`.

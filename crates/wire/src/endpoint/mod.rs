@@ -1,4 +1,10 @@
 //! The endpoints, a file each, and what they share: the envelope of an OpenAI reply, request bodies, replies written.
+//!
+//! One more is a file here that says what its keys are and reads its events and bodies into a [`Chunk`] (`tgi.rs` is the shortest), a
+//! variant of [`EndpointKind`], and what the compiler then asks for: its path, the key of its prompt and its decoder below, its body in
+//! `request.rs`, what a simulated server reads and writes in `asked.rs` and `write.rs`; a word of `target.endpoint` in
+//! `tokmark_drive::target`, a route in `tokmark_play`; rows of `tests/streams/README.md`. What a server says of its own work is a
+//! function in `said.rs`, and needs nothing else.
 
 mod asked;
 mod chat;
@@ -152,9 +158,8 @@ impl EndpointKind {
         match self {
             Self::Chat => "/v1/chat/completions",
             Self::Completions => "/v1/completions",
-            Self::Sglang => "/generate",
             Self::Tgi if streaming => "/generate_stream",
-            Self::Tgi => "/generate",
+            Self::Sglang | Self::Tgi => "/generate",
         }
     }
 

@@ -126,12 +126,11 @@ impl ReplyWriter {
         if self.is_native() {
             let reason = self.reason.as_deref().unwrap_or("stop");
             let tokens = usage.completion.unwrap_or(self.tokens);
-            let event = match self.kind {
-                EndpointKind::Tgi => tgi::event(tokens, "", Some((&self.said, reason, usage))),
-                _ => {
-                    let end = Some((reason, &self.server.unwrap_or_default()));
-                    sglang::encode(&self.id, &self.said, tokens, usage, end)
-                }
+            let event = if self.kind == EndpointKind::Tgi {
+                tgi::event(tokens, "", Some((&self.said, reason, usage)))
+            } else {
+                let end = Some((reason, &self.server.unwrap_or_default()));
+                sglang::encode(&self.id, &self.said, tokens, usage, end)
             };
             return line(out, format_args!("{event}"));
         }

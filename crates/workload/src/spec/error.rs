@@ -137,7 +137,9 @@ pub enum WorkloadError {
         lexicon: String,
     },
     /// `workload.apply_chat_template` was asked for and the template was not handed over, or the other way round.
-    #[error("workload.apply_chat_template and the template handed over do not match\nhint: read the model's template first")]
+    #[error(
+        "workload.apply_chat_template and the template handed over do not match\nhint: read the model's template first"
+    )]
     NoFrame,
     /// The chat template cannot be counted around a prompt.
     #[error(

@@ -356,7 +356,7 @@ struct Decks {
     /// Of each row its deck.
     of: Vec<u32>,
     /// Where a deck begins and ends, and how many of it are dealt.
-    decks: Vec<Deck>,
+    piles: Vec<Deck>,
     cards: Vec<u32>,
 }
 
@@ -375,12 +375,12 @@ impl Decks {
         };
         let mut cards: Vec<(u64, u32)> = (0..rows.len() as u32).map(|row| (kind(row), row)).collect();
         cards.sort_unstable();
-        let mut decks = Self { of: vec![0; rows.len()], decks: Vec::new(), cards: Vec::new() };
+        let mut decks = Self { of: vec![0; rows.len()], piles: Vec::new(), cards: Vec::new() };
         for same in cards.chunk_by(|a, b| a.0 == b.0) {
             for (_, row) in same {
-                decks.of[*row as usize] = decks.decks.len() as u32;
+                decks.of[*row as usize] = decks.piles.len() as u32;
             }
-            decks.decks.push(Deck { start: decks.cards.len(), size: same.len() as u32, dealt: 0 });
+            decks.piles.push(Deck { start: decks.cards.len(), size: same.len() as u32, dealt: 0 });
             decks.cards.extend(same.iter().map(|(_, row)| *row));
         }
         decks
@@ -388,7 +388,7 @@ impl Decks {
 
     /// A row of the kind of `row`.
     fn draw(&mut self, row: u32, stream: &mut Stream) -> u32 {
-        let deck = &mut self.decks[self.of[row as usize] as usize];
+        let deck = &mut self.piles[self.of[row as usize] as usize];
         if deck.dealt == deck.size {
             deck.dealt = 0;
         }
@@ -403,7 +403,7 @@ impl Decks {
 /// Times of rows.
 #[derive(Debug)]
 struct Gaps {
-    gaps: Vec<i64>,
+    all: Vec<i64>,
     next: usize,
     speedup: f64,
     /// On the source's time line, from the first row.
@@ -416,24 +416,24 @@ impl Gaps {
             let (sum, n) = (gaps.iter().sum::<i64>(), gaps.len() as i64);
             gaps.push((sum + n / 2) / n);
         }
-        Self { gaps, next: 0, speedup, at: None }
+        Self { all: gaps, next: 0, speedup, at: None }
     }
 
     fn next(&mut self, stream: &mut Stream) -> Option<Micros> {
-        if self.gaps.is_empty() {
+        if self.all.is_empty() {
             return None;
         }
         let at = match self.at {
             None => 0,
             Some(before) => {
-                if self.next == self.gaps.len() {
+                if self.next == self.all.len() {
                     self.next = 0;
                 }
-                let ahead = (self.gaps.len() - self.next) as u64;
+                let ahead = (self.all.len() - self.next) as u64;
                 let picked = self.next + stream.below(ahead.min(NEAR_GAPS)) as usize;
-                self.gaps.swap(self.next, picked);
+                self.all.swap(self.next, picked);
                 self.next += 1;
-                before + self.gaps[self.next - 1]
+                before + self.all[self.next - 1]
             }
         };
         self.at = Some(at);

@@ -63,9 +63,9 @@ fn millis(at: Micros, out: &mut Vec<u8>) {
         return;
     }
     let digits = [b'0' + (part / 100) as u8, b'0' + (part / 10 % 10) as u8, b'0' + (part % 10) as u8];
-    let places = if part % 100 == 0 {
+    let places = if part.is_multiple_of(100) {
         1
-    } else if part % 10 == 0 {
+    } else if part.is_multiple_of(10) {
         2
     } else {
         3

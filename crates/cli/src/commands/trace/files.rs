@@ -1,10 +1,10 @@
 //! Where traces come from and go to.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 
+use tokmark_store::import::dataset::{DatasetFileError, open_dataset};
 use tokmark_store::publish_with;
 use tokmark_workload::source::{self, FileFormat, Reading};
 use tokmark_workload::trace::{FromRows, MooncakeLines, TraceRows};
@@ -14,21 +14,15 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 
 const STDIO: &str = "-";
-/// Bytes read at once.
-const CHUNK: usize = 1 << 20;
 /// Bytes of lines written at once.
 const FULL: usize = 1 << 16;
 
-/// A file to read, and its name for messages.
+/// A file to read, unpacked if it is packed, and its name for messages.
 pub(super) fn open(path: &Path) -> Result<(String, Box<dyn BufRead + Send>), Failure> {
-    if path == Path::new(STDIO) {
-        return Ok(("stdin".to_owned(), Box::new(BufReader::with_capacity(CHUNK, io::stdin()))));
-    }
-    let name = path.display().to_string();
-    let file = File::open(path).map_err(|e| {
-        Failure::usage(format!("{name}: {e}\nhint: give a trace that can be read, or - for stdin"))
-    })?;
-    Ok((name, Box::new(BufReader::with_capacity(CHUNK, file))))
+    // Elsewhere a data set is named by a flag.
+    let refused = |e: DatasetFileError| Failure::usage(e.to_string().replace(" (--input)", ""));
+    let opened = open_dataset(path, 0).map_err(refused)?;
+    Ok((opened.name, opened.input))
 }
 
 /// Mooncake's rows of a file.

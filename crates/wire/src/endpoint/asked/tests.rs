@@ -115,6 +115,15 @@ fn messages_have_roles_and_contents() {
         of(user(json!(["a", {"type": "text", "text": "b"}, {"type": "image_url"}]))).unwrap(),
         ["a", "b"]
     );
+    let spoken = json!([
+        {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "b"},
+        {"role": "assistant", "content": null},
+        {"role": "assistant", "content": ["c", {"text": "d"}]},
+        {"role": "user", "content": "e"},
+    ]);
+    let asked = read(EndpointKind::Chat, &json!({ "messages": spoken })).unwrap();
+    assert_eq!((asked.texts.join(""), asked.replies), ("abcde".to_owned(), vec![0, 2, 3]));
     // A call of a tool has no content.
     assert!(of(json!([{"role": "assistant", "content": null}, {"role": "tool"}])).unwrap().is_empty());
     for (messages, said) in [
