@@ -40,7 +40,7 @@ pub fn dataset(input: &[u8]) {
         Err(error) => return assert!(error.to_string().contains("hint: "), "{error}"),
     };
     let requests = data.requests();
-    let Ok(source) = data.source(&spec, Seed(1), Arc::new(Letters)) else { return };
+    let Ok(source) = data.source(&spec, Seed(1), Arc::new(Letters), None) else { return };
     assert_eq!(turns(&*source), requests);
 }
 

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let bytes: usize = (0..1_000)
             .map(|index| match plan.request(index).prompt {
                 Prompt::Text(text) => text.len(),
-                Prompt::Messages(_) => 0,
+                Prompt::System { .. } | Prompt::Messages(_) | Prompt::Payload(_) => 0,
             })
             .sum();
         times.push(clock.now());

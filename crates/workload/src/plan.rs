@@ -199,7 +199,7 @@ impl Plan {
             return Err(WorkloadError::NoFrame);
         }
         let source: Box<dyn Source> = match (file, spec.wants_file()) {
-            (Some(file), true) => file.source(spec, seed, lexicon)?,
+            (Some(file), true) => file.source(spec, seed, lexicon, salt)?,
             (None, false) => Box::new(Synthetic::new(spec, seed, lexicon, lengths, salt, frame)?),
             _ => return Err(WorkloadError::Source),
         };

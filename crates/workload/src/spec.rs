@@ -41,7 +41,7 @@ pub struct WorkloadSpec {
     pub lengths_file: Option<String>,
     /// Prefixes that prompts share.
     pub prefix: PrefixSpec,
-    /// Words that keep caches from finding a prompt.
+    /// What keeps caches from finding a prompt.
     pub cache_bust: CacheBust,
     /// Sessions of several turns.
     pub sessions: SessionSpec,

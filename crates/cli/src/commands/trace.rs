@@ -110,7 +110,7 @@ fn pass(
 ) -> Result<Exit, Failure> {
     let mut reading = Reading::new(&context.screen, skip_bad_rows);
     let mut row = TraceRow::default();
-    let written = target.write(&context.screen, |line| {
+    let written = target.write(context.screen, |line| {
         if !reading.next(&mut rows, &mut row)? {
             return Ok(false);
         }

@@ -117,12 +117,12 @@ impl Expected {
         // The rate of users is one of turns, that of anything else one of sessions.
         let users = matches!(load.arrival, Arrival::Users(_));
         let counted = match starts {
-            Some(n) if in_turns => Some(requests_of(plan, n)),
+            Some(n) if in_turns && !users => Some(requests_of(plan, n)),
             starts => starts.or(by_rate.filter(|_| !in_turns || users)),
         };
         Self {
             requests: load.requests.into_iter().chain(counted).min(),
-            sessions: starts.filter(|_| in_turns),
+            sessions: starts.filter(|_| in_turns && !users),
             least: realised.map(|r| r.to).or(load.duration).or_else(|| load.end()),
         }
     }

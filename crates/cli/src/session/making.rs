@@ -6,7 +6,7 @@ use tokmark_base::{Micros, Seed};
 use tokmark_workload::shape::lengths::Empirical;
 use tokmark_workload::spec::Order;
 use tokmark_workload::{
-    ArrivalKind, Count, Dataset, Extent, Inputs, Load, Numbering, Plan, Requests, Warmup,
+    Arrival, ArrivalKind, Count, Dataset, Extent, Inputs, Load, Numbering, Plan, Requests, Warmup,
 };
 
 use crate::failure::Failure;
@@ -136,7 +136,8 @@ pub(super) fn repeats(prepared: &Prepared) -> Option<String> {
         Numbering::Single => prepared.load.starts(),
         Numbering::Turns => prepared.load.sessions,
     };
-    let again = asked.filter(|asked| *asked > items && !prepared.plan.is_timed())?;
+    let again =
+        asked.filter(|asked| *asked > items && !matches!(prepared.load.arrival, Arrival::Trace(_)))?;
     Some(format!(
         "{name} has {items} items and {again} are asked for: they are said again from the first, and a cache may know them by then (--requests {items} says each once)"
     ))

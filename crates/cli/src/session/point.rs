@@ -227,7 +227,7 @@ impl PointRun<'_> {
 
     /// Measured requests, where that is a number: those of a trace that is shorter than asked are all there are.
     fn planned(&self) -> Option<u64> {
-        if self.load.duration.or(self.load.end()).is_some() {
+        if self.load.duration.or_else(|| self.load.end()).is_some() {
             return None;
         }
         let asked = self.load.requests;

@@ -81,16 +81,14 @@ impl Classes {
         Some(self.ends.partition_point(|end| *end <= drawn).min(last) as u16)
     }
 
-    /// Names, weights and what decides which model does how much when: part of the plan's digest. Not: headers and further keys of
-    /// the body, which are not words.
+    /// Weights and what decides which work is done when: part of the plan's digest. Not: names, models, headers and further keys of the
+    /// body, which change nothing of what is said and when.
     pub fn canonical(&self) -> Vec<(&'static str, String)> {
         let classes = self.list.iter().zip(&self.ends);
         classes
             .map(|(class, end)| {
-                let Class { name, model, adapter, priority, .. } = class;
-                let text =
-                    format!("{name:?} model={model:?} adapter={adapter} priority={priority:?} to={end:?}");
-                ("class", text)
+                let Class { adapter, priority, .. } = class;
+                ("class", format!("adapter={adapter} priority={priority:?} to={end:?}"))
             })
             .collect()
     }
@@ -115,7 +113,7 @@ fn weights(spec: &[ClassSpec]) -> Result<(), WorkloadError> {
     }
     let wrong = |near, hint| Err(WorkloadError::WeightSum { sum, near, hint });
     if !(sum > 0.0 && sum.is_finite()) {
-        return wrong(1.0, "give one class at least a weight above 0");
+        return Err(WorkloadError::WeightTotal { sum });
     }
     for near in [1.0, 100.0] {
         let off = (sum / near - 1.0).abs();
@@ -173,7 +171,8 @@ mod tests {
             (&[0.5, 0.4][..], "sum to 0.9, which is near 1"),
             (&[0.5, 0.55], "near 1"),
             (&[60.0, 35.0], "sum to 95, which is near 100"),
-            (&[0.0, 0.0], "above 0"),
+            (&[0.0, 0.0], "sum to 0\nhint: give one class at least a weight above 0"),
+            (&[0.0], "sum to 0\n"),
             (&[-1.0, 3.0], "classes[0].weight is -1"),
             (&[1.0, f64::NAN], "classes[1].weight is NaN"),
         ] {

@@ -69,6 +69,8 @@ struct Data {
     span: Micros,
     /// Later turns hold only what is new.
     adds: bool,
+    /// Some row has a text, messages or a body of its own.
+    says_texts: bool,
     block_size: Option<u32>,
     window: (Option<Micros>, Option<Micros>),
     ignored: BTreeMap<String, u64>,
@@ -112,14 +114,15 @@ impl Dataset {
         Ok(Self(Arc::new(data)))
     }
 
-    /// The source of a plan.
+    /// The source of a plan. `salt` is a number no other run has, where words shall be made that no other run has.
     pub fn source(
         self,
         spec: &WorkloadSpec,
         seed: Seed,
         lexicon: Arc<dyn Lexicon>,
+        salt: Option<u64>,
     ) -> Result<Box<dyn Source>, WorkloadError> {
-        Ok(Box::new(Replay::new(self.0, spec, seed, lexicon)?))
+        Ok(Box::new(Replay::new(self.0, spec, seed, lexicon, salt)?))
     }
 
     /// Items (requests, or sessions) there are.
@@ -182,6 +185,7 @@ struct Intake<'a> {
     block_size: Option<u32>,
     /// Whether rows have times; `None` before the first.
     timed: Option<bool>,
+    says_texts: bool,
     packed: Vec<u8>,
     skipped: u64,
     errors: Vec<RowError>,
@@ -196,6 +200,7 @@ impl<'a> Intake<'a> {
             arrangement: Arrangement::default(),
             block_size: spec.block_size,
             timed: None,
+            says_texts: false,
             packed: Vec::new(),
             skipped: 0,
             errors: Vec::new(),
@@ -273,6 +278,7 @@ impl<'a> Intake<'a> {
             return Err(DatasetError::TooMany { file: self.file.to_owned() });
         }
         self.packed.clear();
+        self.says_texts |= matches!(row.said, Said::Text(_) | Said::Messages(_) | Said::Payload(_));
         packed::pack(row, &mut self.packed);
         self.arrangement.note(row, self.items.len());
         self.items.push(&[&self.packed]).map_err(|source| shelf(self.file, source))
@@ -321,6 +327,7 @@ impl<'a> Intake<'a> {
             origin: told.origin,
             span: told.span,
             adds: told.adds,
+            says_texts: self.says_texts,
             block_size: self.block_size,
             window: (from, to),
             ignored,

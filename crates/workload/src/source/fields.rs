@@ -6,6 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Unexpected, Vis
 use tokmark_base::Micros;
 
 use super::row::Ignored;
+use crate::shape::lengths::MOST_TOKENS;
 
 /// A value that may be `null`: what it is of the kinds it can be, and an error that says what it should have been for all others.
 macro_rules! optional {
@@ -71,7 +72,7 @@ optional!(
 /// A number of tokens.
 pub(super) struct Length;
 
-optional!(Length, u32, |_this, f| f.write_str("a whole number of tokens, at least 1"), {
+optional!(Length, u32, |_this, f| write!(f, "a whole number of tokens, from 1 to {MOST_TOKENS}"), {
     fn visit_u64<E: Error>(self, n: u64) -> Result<Self::Value, E> {
         match u32::try_from(n) {
             Ok(n) if n > 0 => Ok(Some(n)),

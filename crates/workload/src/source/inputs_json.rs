@@ -117,6 +117,7 @@ fn payloads(value: Value) -> Result<VecDeque<Row>, String> {
         if body.is_empty() {
             return Err(format!("`payloads[{at}]` is empty"));
         }
+        raw_payload::check_limits(&body).map_err(|(_, what)| format!("`payloads[{at}]`: {what}"))?;
         Ok(raw_payload::row(body))
     };
     list.into_iter().enumerate().map(body).collect()

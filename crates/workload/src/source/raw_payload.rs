@@ -67,9 +67,24 @@ impl Rows for RawPayload {
 
 /// The row of a body, with the tokens it asks for.
 pub(super) fn row(body: Map<String, Value>) -> Row {
-    let asked = ["max_completion_tokens", "max_tokens"].into_iter().find_map(|key| body.get(key)?.as_u64());
+    let asked = LIMITS.into_iter().find_map(|key| body.get(key)?.as_u64());
     let output_length = asked.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
     Row { output_length, said: Said::Payload(Value::Object(body)), ..Row::default() }
+}
+
+/// Keys that limit what a body asks for.
+const LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
+
+/// Whether what limits the output is a number of tokens. (A limit of 0 is sent as it is; how long the reply shall be is then not known.)
+pub(super) fn check_limits(body: &Map<String, Value>) -> Result<(), (&'static str, String)> {
+    for key in LIMITS {
+        let Some(limit) = body.get(key).filter(|limit| !limit.is_null()) else { continue };
+        if !limit.as_u64().is_some_and(|n| u32::try_from(n).is_ok()) {
+            let is = if limit.is_number() { limit.to_string() } else { kind(limit).to_owned() };
+            return Err((key, format!("`{key}` must be a whole number of tokens, and is {is}")));
+        }
+    }
+    Ok(())
 }
 
 /// Keys that hold what a body says.
@@ -77,6 +92,7 @@ const SAYS: [&str; 5] = ["messages", "prompt", "inputs", "text", "input_ids"];
 
 /// Whether `body` can be one of a request that makes text.
 fn check(body: &Map<String, Value>) -> Result<(), (Option<&'static str>, String)> {
+    check_limits(body).map_err(|(key, what)| (Some(key), what))?;
     let Some((key, said)) = SAYS.into_iter().find_map(|key| Some((key, body.get(key)?))) else {
         return Err((None, format!("none of `{}` is given", SAYS.join("`, `"))));
     };

@@ -13,7 +13,7 @@ use super::{Outline, Source, Turn};
 use crate::course::{MOST_TURNS, phase_of};
 use crate::plan::{Prompt, wrapped};
 use crate::shape::lengths::Empirical;
-use crate::shape::{Bust, Lengths, Pairs, Part, Prefix, Sessions, lengths};
+use crate::shape::{Bust, Lengths, Pairs, Part, Prefix, Sessions, bust, lengths};
 use crate::spec::{CacheBust, WorkloadError, WorkloadSpec};
 
 /// Tokens of prompts made before the run to see whether the tokenizer can make their lengths (a millisecond's worth).
@@ -22,6 +22,8 @@ const LOOKED_AT: u64 = 20_000;
 /// See the module.
 pub struct Synthetic {
     seed: Seed,
+    /// What words are made from.
+    words: Seed,
     lengths: Pairs,
     /// `isl` and its like, as far as they are what lengths are made from.
     means: Option<(Lengths, Option<Lengths>)>,
@@ -29,6 +31,8 @@ pub struct Synthetic {
     system: u32,
     user_context: u32,
     bust: Option<Bust>,
+    /// Each run has words of its own.
+    in_each_run: bool,
     sessions: Option<Sessions>,
     entries: Option<u64>,
     lexicon: Arc<dyn Lexicon>,
@@ -88,12 +92,14 @@ impl Synthetic {
         };
         let mut synthetic = Self {
             seed,
+            words: bust::words(spec.cache_bust, seed, salt),
             lengths,
             means,
             prefix: Prefix::new(&spec.prefix, spec.isl, seed),
             system: spec.prefix.system,
             user_context: spec.prefix.user_context,
             bust: Bust::new(spec.cache_bust, seed, salt),
+            in_each_run: spec.cache_bust == CacheBust::Run,
             sessions: Sessions::new(&spec.sessions, seed),
             entries: spec.entries,
             lexicon,
@@ -166,10 +172,10 @@ impl Synthetic {
     fn parts(&self, item: u64, turn: u32) -> Parts {
         let (sent, item) = (item, self.again(item));
         let (name, index) = self.own(item, turn);
-        let mut own = Part { name, index, tokens: self.lengths.input(self.seed, index), seed: self.seed };
+        let mut own = Part { name, index, tokens: self.lengths.input(self.seed, index), seed: self.words };
         own.tokens = own.tokens.saturating_sub(self.framing()).max(1);
         let mut parts = Parts { all: Vec::with_capacity(3), system: 0 };
-        let says = |name, index, tokens| Part { name, index, tokens, seed: self.seed };
+        let says = |name, index, tokens| Part { name, index, tokens, seed: self.words };
         if turn == 0 || !self.keeps_history() {
             let bust = self.bust.map(|bust| (bust.place, bust.part(self.key(sent, turn), own.tokens)));
             own.tokens -= bust.map_or(0, |(_, part)| part.tokens);
@@ -182,7 +188,9 @@ impl Synthetic {
             if self.user_context > 0 {
                 parts.all.push(says("user context", item, self.user_context));
             }
-            parts.all.extend(self.prefix.as_ref().map(|prefix| prefix.part(item)));
+            parts.all.extend(
+                self.prefix.as_ref().map(|prefix| Part { seed: self.words, ..prefix.part(item) }),
+            );
             parts.all.extend(bust_at(CacheBust::Suffix));
         }
         parts.all.push(own);
@@ -288,6 +296,9 @@ impl Source for Synthetic {
         }
         if let Some(bust) = self.bust {
             parts.push(("cache_bust", format!("{:?}", bust.place)));
+        }
+        if self.in_each_run {
+            parts.push(("cache_bust", "run".to_owned()));
         }
         if let Some(sessions) = &self.sessions {
             parts.push(("sessions", sessions.canonical()));

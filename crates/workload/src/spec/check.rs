@@ -8,8 +8,8 @@ use crate::shape::{BUST_TOKENS, Classes, MOST_PLACES};
 
 type Checked = Result<(), WorkloadError>;
 
-/// What a key of files contradicts where there is none.
-const NONE: &str = "workload.file: null";
+/// What a key about files needs.
+const FILE: &str = "workload.file";
 
 /// All of it.
 pub(super) fn check(spec: &WorkloadSpec) -> Checked {
@@ -33,6 +33,14 @@ fn contradiction(key: &'static str, other: &'static str, hint: &'static str) -> 
 fn none_of(cases: &[(bool, &'static str, &'static str, &'static str)]) -> Checked {
     match cases.iter().find(|(holds, ..)| *holds) {
         Some((_, key, other, hint)) => Err(contradiction(key, other, hint)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses with the first key that lacks another: (it lacks it, key, the key missing, hint).
+fn none_lacking(cases: &[(bool, &'static str, &'static str, &'static str)]) -> Checked {
+    match cases.iter().find(|(lacks, ..)| *lacks) {
+        Some((_, key, other, hint)) => Err(WorkloadError::Needs { key, other, hint }),
         None => Ok(()),
     }
 }
@@ -167,10 +175,10 @@ fn with_a_file(spec: &WorkloadSpec) -> Checked {
         (spec.lengths.is_some(), "workload.lengths", other, own),
         (spec.lengths_file.is_some(), "workload.lengths_file", other, own),
         (
-            spec.cache_bust != CacheBust::None,
+            spec.cache_bust.has_words(),
             "workload.cache_bust",
             other,
-            "the prompts of a file are sent as they are: leave one of the two out",
+            "nothing is put into the prompts of a file: take workload.cache_bust: run (other words in every run), or leave one of the two out",
         ),
         (
             spec.sessions.has_turns(),
@@ -186,17 +194,23 @@ fn without_a_file(spec: &WorkloadSpec) -> Checked {
         return Ok(());
     }
     let hint = "it is about a file of prompts: name the file (--input), or leave it out";
-    none_of(&[
-        (spec.format.is_some(), "workload.format", NONE, hint),
-        (spec.block_size.is_some(), "workload.block_size", NONE, hint),
-        (spec.order != Order::Sequential, "workload.order", NONE, hint),
-        (spec.from.is_some(), "workload.from", NONE, hint),
-        (spec.to.is_some(), "workload.to", NONE, hint),
+    none_lacking(&[
+        (spec.format.is_some(), "workload.format", FILE, hint),
+        (spec.block_size.is_some(), "workload.block_size", FILE, hint),
+        (spec.order != Order::Sequential, "workload.order", FILE, hint),
+        (spec.from.is_some(), "workload.from", FILE, hint),
+        (spec.to.is_some(), "workload.to", FILE, hint),
         (
             spec.skip_bad_rows && spec.lengths_file.is_none(),
             "workload.skip_bad_rows",
-            NONE,
+            FILE,
             "there are no rows: name a file (--input or --lengths-file), or leave it out",
+        ),
+        (
+            (spec.sessions.delay_ratio - 1.0).abs() > 0.0,
+            "workload.sessions.delay_ratio",
+            FILE,
+            "it multiplies a file's own delays: change workload.sessions.delay, or leave it out",
         ),
     ])
 }
@@ -206,7 +220,6 @@ fn prefixes(spec: &WorkloadSpec) -> Checked {
     let pooled = prefix.length > 0 || prefix.share().is_some();
     let one = "a system prompt with users' contexts and a pool of prefixes exclude each other: leave one out";
     let shares = "the share alone says how long the prefix is: leave one of the two out";
-    let other = "workload.prefix.length: 0";
     none_of(&[
         (
             prefix.ratio.is_some() && prefix.hit_rate.is_some(),
@@ -229,34 +242,49 @@ fn prefixes(spec: &WorkloadSpec) -> Checked {
         (pooled && prefix.system > 0, "workload.prefix.system", "a pool of prefixes", one),
         (pooled && prefix.user_context > 0, "workload.prefix.user_context", "a pool of prefixes", one),
         (
+            spec.cache_bust.has_words() && spec.isl < BUST_TOKENS && !given_lengths(spec),
+            "workload.cache_bust",
+            "workload.isl",
+            "the words that keep caches from finding a prompt take 8 of its tokens: ask for at least 8 (--isl)",
+        ),
+    ])?;
+    let length = "workload.prefix.length";
+    none_lacking(&[
+        (
             !pooled && prefix.pool > 1,
             "workload.prefix.pool",
-            other,
+            length,
             "give the prefix a length (--prefix-length), or leave the pool out",
         ),
         (
             !pooled && prefix.choice == PrefixChoice::Zipf,
             "workload.prefix.choice",
-            other,
+            length,
             "give the prefix a length (--prefix-length), or leave the choice out",
+        ),
+        (
+            prefix.choice != PrefixChoice::Zipf && (prefix.zipf_alpha - 1.0).abs() > 0.0,
+            "workload.prefix.zipf_alpha",
+            "workload.prefix.choice: zipf",
+            "only Zipf's law has an exponent: add --prefix-choice zipf, or leave the exponent out",
         ),
         (
             !pooled && prefix.prompts.is_some(),
             "workload.prefix.prompts",
-            other,
+            length,
             "give the prefix a length (--prefix-length); without prefixes, workload.entries says how many prompts there are",
-        ),
-        (
-            spec.cache_bust != CacheBust::None && spec.isl < BUST_TOKENS && !given_lengths(spec),
-            "workload.cache_bust",
-            "workload.isl",
-            "the words that keep caches from finding a prompt take 8 of its tokens: ask for at least 8 (--isl)",
         ),
         (
             spec.cache_bust == CacheBust::Suffix && !prefix.is_asked() && spec.entries.is_none(),
             "workload.cache_bust: suffix",
-            other,
+            length,
             "without a shared prefix nothing is left to be found: take workload.cache_bust: prefix, or leave it out",
+        ),
+        (
+            spec.cancel.share <= 0.0 && spec.cancel.after.0.0 > 0,
+            "workload.cancel.after",
+            "workload.cancel.share",
+            "say which share of the requests is given up (--cancel-share), or leave the time out",
         ),
     ])
 }
@@ -318,28 +346,30 @@ fn sessions(spec: &WorkloadSpec) -> Checked {
             "not yet: what a template adds to a later turn depends on the reply; leave one of the two out",
         ),
         (
-            spread && !delay,
-            "workload.sessions.delay_stddev",
-            "workload.sessions.delay: 0",
-            "give the time between turns a mean (--turn-delay), or leave the deviation out",
-        ),
-        (
             spread && sessions.delay_law == DelayLaw::Exponential,
             "workload.sessions.delay_stddev",
             "workload.sessions.delay_law: exponential",
             "an exponential deviates by its mean: leave the deviation out, or take the normal law",
         ),
+    ])?;
+    none_lacking(&[
+        (
+            spread && !delay,
+            "workload.sessions.delay_stddev",
+            "workload.sessions.delay",
+            "give the time between turns a mean (--turn-delay), or leave the deviation out",
+        ),
         (
             synthetic && delay && !sessions.has_turns(),
             "workload.sessions.delay",
-            "workload.sessions.turns: 1",
+            "workload.sessions.turns",
             turns,
         ),
         (
-            synthetic && (sessions.delay_ratio - 1.0).abs() > 0.0,
-            "workload.sessions.delay_ratio",
-            NONE,
-            "it multiplies a file's own delays: change workload.sessions.delay, or leave it out",
+            synthetic && sessions.history == History::None && !sessions.has_turns(),
+            "workload.sessions.history: none",
+            "workload.sessions.turns",
+            "requests that stand for themselves say nothing again: give sessions turns (--turns), or leave it out",
         ),
     ])
 }

@@ -15,8 +15,26 @@ pub enum WorkloadError {
         /// What to do.
         hint: &'static str,
     },
+    /// A key that only means something beside another.
+    #[error("{key} needs {other}\nhint: {hint}")]
+    Needs {
+        /// The key given.
+        key: &'static str,
+        /// The key missing.
+        other: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Words of its own in each run were asked of a file that has its own.
+    #[error(
+        "workload.cache_bust is run, but {file} has texts of its own, which are sent as they are\nhint: leave it out (--cache-bust none), or give a file with lengths or hash ids"
+    )]
+    OwnTexts {
+        /// The file.
+        file: String,
+    },
     /// A deviation that is none.
-    #[error("{key} is {value}\nhint: a standard deviation is a number of tokens, from 0 to 10000000")]
+    #[error("{key} is {}\nhint: a standard deviation is a number of tokens, from 0 to 10000000", short(*value))]
     Deviation {
         /// The key.
         key: &'static str,
@@ -24,7 +42,7 @@ pub enum WorkloadError {
         value: f64,
     },
     /// A number out of its range.
-    #[error("{key} is {value}\nhint: it must be from {least} to {most}")]
+    #[error("{key} is {}\nhint: it must be from {least} to {}", short(*value), short(*most))]
     Range {
         /// The key.
         key: &'static str,
@@ -64,12 +82,18 @@ pub enum WorkloadError {
     )]
     LengthsFile,
     /// Weights of classes that say nothing.
-    #[error("workload.classes[{at}].weight is {weight}\nhint: a weight is a number from 0 on")]
+    #[error("workload.classes[{at}].weight is {}\nhint: a weight is a number from 0 on", short(*weight))]
     Weight {
         /// Which class, from 0.
         at: usize,
         /// Its weight.
         weight: f64,
+    },
+    /// Weights of which no shares can be made.
+    #[error("the weights of workload.classes sum to {}\nhint: give one class at least a weight above 0", short(*sum))]
+    WeightTotal {
+        /// Their sum.
+        sum: f64,
     },
     /// Weights that nearly add up.
     #[error(
@@ -149,4 +173,9 @@ pub enum WorkloadError {
         /// The tokenizer.
         lexicon: String,
     },
+}
+
+/// A number as people write it: one of hundreds of digits with its exponent.
+fn short(value: f64) -> String {
+    if value.is_finite() && value.abs() >= 1e15 { format!("{value:e}") } else { value.to_string() }
 }

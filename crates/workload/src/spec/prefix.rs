@@ -87,7 +87,7 @@ pub enum PrefixChoice {
     Zipf,
 }
 
-/// Words at the beginning or end of a prompt that no other prompt has, so that no cache finds it.
+/// What keeps caches from finding a prompt: words at its beginning or end that no other prompt has, or other words in every run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CacheBust {
@@ -98,4 +98,14 @@ pub enum CacheBust {
     Prefix,
     /// Behind the shared prefix: the prefix is found, the rest is not.
     Suffix,
+    /// Each run has words of its own, and within a run what is shared stays shared: nothing is found of an earlier run, or of another
+    /// target's. Lengths, starts and classes stay those of the seed, so that two runs differ in nothing but their words.
+    Run,
+}
+
+impl CacheBust {
+    /// Whether prompts hold words for it.
+    pub fn has_words(self) -> bool {
+        matches!(self, Self::Prefix | Self::Suffix)
+    }
 }

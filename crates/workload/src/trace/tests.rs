@@ -27,7 +27,7 @@ fn row(at_ms: i64, input: u32, output: u32, ids: &[u64]) -> TraceRow {
 struct Given(std::vec::IntoIter<TraceRow>);
 
 fn given(rows: &[TraceRow]) -> Given {
-    Given(rows.to_vec().into_iter())
+    Given(Vec::from(rows).into_iter())
 }
 
 impl TraceRows for Given {
@@ -36,7 +36,7 @@ impl TraceRows for Given {
         Some(Ok(()))
     }
 
-    fn file(&self) -> &str {
+    fn file(&self) -> &'static str {
         "given"
     }
 }

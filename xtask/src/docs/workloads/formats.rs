@@ -67,7 +67,8 @@ fn golden(tree: &Tree, format: FileFormat) -> Vec<&str> {
 
 pub(super) fn tables(tree: &Tree) -> String {
     let mut out = "\n## Traces and data sets\n\n`--input FILE` reads a local file, gzip and zstd included; `--format` names what it holds, \
-        and is found out from the file's beginning unless given. `--order`, `--entries`, `--offset`, `--from`, `--to` say which rows \
+        and is found out from the file's beginning unless given; `--trace-block-size` says how many tokens a hash id stands for, where \
+        it is not the format's own number. `--order`, `--entries`, `--offset`, `--from`, `--to` say which rows \
         and in which order, `--skip-bad-rows` leaves out rows that cannot be used and counts them. A format is supported if a \
         golden file in the layout of the named version of the real tool holds it in place.\n\n\
         | format | what it is | golden file |\n|---|---|---|\n"

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// Runs the verb.
 pub(super) fn run(args: &AnalyzeArgs, context: &Context) -> Result<Exit, Failure> {
     let screen = &context.screen;
-    let picture = args.plot.as_deref().map(|plot| plot::Target::of(plot)).transpose()?;
+    let picture = args.plot.as_deref().map(plot::Target::of).transpose()?;
     let mut rows = files::rows(&args.file, args.format)?;
     let mut analyzer = Analyzer::new(args.read.block_size, &args.cache_blocks);
     let mut reading = Reading::new(screen, args.read.skip_bad_rows);

@@ -17,7 +17,7 @@ pub(super) fn cut(args: &CutArgs, context: &Context) -> Result<Exit, Failure> {
     {
         return Err(Failure::usage(format!("--from {from} is not before --to {to}\nhint: exchange them")));
     }
-    let target = Target::of(&args.write.output, &context.screen)?;
+    let target = Target::of(&args.write.output, context.screen)?;
     let end = args.num_rows.map_or(u64::MAX, |n| args.skip_rows.saturating_add(n));
     let spec =
         CutSpec { from: args.from, to: args.to, rows: args.skip_rows..end, keep_times: args.keep_times };
@@ -35,7 +35,7 @@ pub(super) fn scale(args: &ScaleArgs, context: &Context) -> Result<Exit, Failure
     if let Some((flag, value)) = factors.into_iter().find(|(_, x)| !x.is_finite() || *x <= 0.0) {
         return Err(not_a_factor(flag, value));
     }
-    let target = Target::of(&args.write.output, &context.screen)?;
+    let target = Target::of(&args.write.output, context.screen)?;
     let spec = ScaleSpec {
         speedup_ratio: args.speedup_ratio,
         isl_multiplier: args.isl_multiplier,
@@ -53,7 +53,7 @@ pub(super) fn not_a_factor(flag: &str, value: f64) -> Failure {
 
 /// Runs `merge`.
 pub(super) fn merge(args: &MergeArgs, context: &Context) -> Result<Exit, Failure> {
-    let target = Target::of(&args.write.output, &context.screen)?;
+    let target = Target::of(&args.write.output, context.screen)?;
     let sources = args.files.iter().map(|file| files::mooncake(file)).collect::<Result<Vec<_>, _>>()?;
     let ids = if args.shared_ids { IdSpaces::Shared } else { IdSpaces::Apart };
     let rows = Merged::new(sources, ids, args.keep_times);

@@ -25,7 +25,7 @@ use crate::tokenizer_home;
 /// Runs the verb.
 pub(super) fn run(args: &ConvertArgs, context: &Context) -> Result<Exit, Failure> {
     check(args)?;
-    let target = Target::of(&args.write.output, &context.screen)?;
+    let target = Target::of(&args.write.output, context.screen)?;
     let usual = if args.format == ConvertFormat::Burstgpt { 128 } else { 512 };
     let mut reading = Reading::new(&context.screen, args.skip_bad_rows);
     let mut source = source(args, args.block_size.unwrap_or(usual), context)?;
@@ -56,7 +56,7 @@ fn write(
     context: &Context,
 ) -> Result<u64, Failure> {
     let mut row = TraceRow::default();
-    target.write(&context.screen, |line| {
+    target.write(context.screen, |line| {
         let more = reading.next(rows, &mut row)?;
         if more {
             row_line(&row, line);

@@ -69,7 +69,7 @@ pub(super) enum Target {
 
 impl Target {
     /// What `--output` means.
-    pub(super) fn of(output: &Path, screen: &Screen) -> Result<Self, Failure> {
+    pub(super) fn of(output: &Path, screen: Screen) -> Result<Self, Failure> {
         if output == Path::new(STDIO) {
             if screen.json {
                 return Err(Failure::usage(
@@ -90,7 +90,7 @@ impl Target {
     /// Writes lines: `next` adds one, or says that there are no more. A file is whole or not there. How many lines.
     pub(super) fn write(
         &self,
-        screen: &Screen,
+        screen: Screen,
         mut next: impl FnMut(&mut Vec<u8>) -> Result<bool, Failure>,
     ) -> Result<u64, Failure> {
         let mut failed = None;

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 /// Runs `synthesize`.
 pub(super) fn synthesize(args: &SynthesizeArgs, context: &Context) -> Result<Exit, Failure> {
     let screen = &context.screen;
-    let target = Target::of(&args.write.output, screen)?;
+    let target = Target::of(&args.write.output, *screen)?;
     let mut rows = files::mooncake(&args.file)?;
     let mut builder = TreeBuilder::new(args.read.block_size);
     let mut reading = Reading::new(screen, args.read.skip_bad_rows);
@@ -57,7 +57,7 @@ pub(super) fn synthesize(args: &SynthesizeArgs, context: &Context) -> Result<Exi
     );
     let usage = |error: tokmark_workload::trace::SynthesisError| Failure::usage(error.to_string());
     let mut maker = Synthesizer::new(tree, spec(args)).map_err(usage)?;
-    let written = target.write(screen, |line| match maker.next_row(&mut row) {
+    let written = target.write(*screen, |line| match maker.next_row(&mut row) {
         None => Ok(false),
         Some(made) => {
             made.map_err(usage)?;
@@ -111,9 +111,9 @@ pub(super) fn sine(args: &SineArgs, context: &Context) -> Result<Exit, Failure> 
     };
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(spec.name()));
     let mut maker = Sine::new(spec).map_err(|error| Failure::usage(error.to_string()))?;
-    let target = Target::of(Path::new(&output), screen)?;
+    let target = Target::of(Path::new(&output), *screen)?;
     let mut row = TraceRow::default();
-    let written = target.write(screen, |line| {
+    let written = target.write(*screen, |line| {
         let more = maker.next_row(&mut row).is_some();
         if more {
             row_line(&row, line);

@@ -1,5 +1,7 @@
 //! Numbers for people.
 
+use std::fmt::Write as _;
+
 /// `1,234,567.89`: with a comma every three digits.
 pub(super) fn grouped(x: f64, places: usize) -> String {
     let text = format!("{:.places$}", x.abs());
@@ -30,9 +32,9 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
         for (column, cell) in row.iter().enumerate() {
             let wide = widths[column];
             if column == 0 {
-                line.push_str(&format!("{cell:<wide$}"));
+                let _ = write!(line, "{cell:<wide$}");
             } else {
-                line.push_str(&format!("  {cell:>wide$}"));
+                let _ = write!(line, "  {cell:>wide$}");
             }
         }
         out.push_str(line.trim_end());

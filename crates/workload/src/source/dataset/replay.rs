@@ -11,10 +11,10 @@ use super::items::Turns;
 use super::packed::Head;
 use super::permutation::Permutation;
 use crate::plan::Prompt;
-use crate::shape::{Lengths, Sessions};
+use crate::shape::{Lengths, Sessions, bust};
 use crate::source::row::Said;
 use crate::source::{FileFormat, Outline, Source, Turn};
-use crate::spec::{History, Order, SessionSpec, WorkloadError, WorkloadSpec};
+use crate::spec::{CacheBust, History, Order, SessionSpec, WorkloadError, WorkloadSpec};
 
 /// Tokens of prompts made before the run to see whether the tokenizer can make their lengths (a millisecond's worth).
 const LOOKED_AT: u64 = 20_000;
@@ -24,6 +24,10 @@ pub(super) struct Replay {
     data: Arc<Data>,
     lexicon: Arc<dyn Lexicon>,
     seed: Seed,
+    /// What words are made from.
+    words: Seed,
+    /// Each run has words of its own.
+    in_each_run: bool,
     /// Items in use, from the first.
     len: u64,
     order: Taking,
@@ -46,7 +50,12 @@ impl Replay {
         spec: &WorkloadSpec,
         seed: Seed,
         lexicon: Arc<dyn Lexicon>,
+        salt: Option<u64>,
     ) -> Result<Self, WorkloadError> {
+        let in_each_run = spec.cache_bust == CacheBust::Run;
+        if in_each_run && data.says_texts {
+            return Err(WorkloadError::OwnTexts { file: data.file.clone() });
+        }
         let len = u64::from(data.items.len());
         let len = spec.entries.map_or(len, |entries| entries.clamp(1, len));
         let order = match spec.order {
@@ -61,6 +70,8 @@ impl Replay {
         let replay = Self {
             lexicon,
             seed,
+            words: bust::words(spec.cache_bust, seed, salt),
+            in_each_run,
             len,
             order,
             output: spec.osl.map(|mean| Lengths { mean, stddev: spec.osl_stddev }),
@@ -132,7 +143,7 @@ impl Replay {
     }
 
     fn extend(&self, text: &mut String, tokens: u32, name: &str, index: u64) -> u32 {
-        self.lexicon.extend(text, tokens, &mut self.seed.stream(name, index))
+        self.lexicon.extend(text, tokens, &mut self.words.stream(name, index))
     }
 
     fn is_in_order(&self) -> bool {
@@ -143,7 +154,7 @@ impl Replay {
 /// Tokens a ready-made body asks for.
 fn asked_by(body: &Value) -> Option<u32> {
     let asked = ["max_completion_tokens", "max_tokens"].iter().find_map(|key| body.get(key)?.as_u64());
-    asked.and_then(|n| u32::try_from(n).ok())
+    asked.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0)
 }
 
 impl Source for Replay {
@@ -256,6 +267,9 @@ impl Source for Replay {
             Taking::Drawn => "random",
         };
         parts.push(("order", order.to_owned()));
+        if self.in_each_run {
+            parts.push(("cache_bust", "run".to_owned()));
+        }
         if let Some(output) = self.output {
             parts.push(("osl", output.mean.to_string()));
             parts.push(("osl_stddev", format!("{:?}", output.stddev)));

@@ -23,7 +23,7 @@ fn read(text: &str, spec: &WorkloadSpec) -> Result<Dataset, DatasetError> {
 }
 
 fn source(text: &str, spec: &WorkloadSpec) -> Box<dyn Source> {
-    read(text, spec).unwrap().source(spec, Seed(spec.seed), Arc::new(Letters)).unwrap()
+    read(text, spec).unwrap().source(spec, Seed(spec.seed), Arc::new(Letters), None).unwrap()
 }
 
 fn default() -> WorkloadSpec {
@@ -286,7 +286,7 @@ fn packed_rows_are_small() {
     assert!(shelf <= 38 * rows, "{} bytes a row", shelf as f64 / rows as f64);
     // 10 million rows: 2.5 MB in memory beside the shelf.
     assert!(index * 4 <= rows, "{index}");
-    let source = data.source(&default(), Seed(1), Arc::new(Letters)).unwrap();
+    let source = data.source(&default(), Seed(1), Arc::new(Letters), None).unwrap();
     for item in [0, 1, 63, 64, 65, 9_999, rows - 1] {
         assert_eq!(source.at(item, 0), Some(Micros(item as i64 * 151_000)));
         assert_eq!(source.outline(item, 0).isl, Some((19 * 512 + 1 + item % 512) as u32));

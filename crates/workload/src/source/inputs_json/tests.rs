@@ -32,6 +32,13 @@ fn errors_say_where_and_a_bad_session_does_not_stop_the_reading() {
             Some("payloads"),
             "`payloads[1]` must be",
         ),
+        (
+            r#"{"session_id": "b", "payloads": [{"max_tokens": 1.5}]}"#,
+            3,
+            34,
+            Some("payloads"),
+            "`payloads[0]`: `max_tokens` must be a whole number of tokens, and is 1.5",
+        ),
         (r#"{"session_id": "b", "payloads": [{}]}"#, 3, 36, Some("payloads"), "`payloads[0]` is empty"),
         (
             "{\"payloads\": [{\"a\": 1}],\n \"session_id\": \"a\"}",

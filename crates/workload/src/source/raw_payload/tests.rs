@@ -28,12 +28,16 @@ fn a_row_that_can_be_no_body_is_refused() {
         (r#"{"messages": []}"#, Some("messages"), "is empty"),
         (r#"{"prompt": 7}"#, Some("prompt"), "must be a list, and is a number"),
         (r#"{"prompt": "a", "prompt": "b"}"#, Some("prompt"), "given twice"),
+        (r#"{"prompt": "a", "max_tokens": "9"}"#, Some("max_tokens"), "a whole number of tokens, and is a string"),
+        (r#"{"prompt": "a", "max_completion_tokens": -1}"#, Some("max_completion_tokens"), "and is -1"),
         (r#"["prompt"]"#, None, "a JSON object"),
     ] {
         let errors = golden::errors(&mut rows(text.as_bytes()));
         assert_eq!((errors.len(), errors[0].field.as_deref()), (1, field), "{text}");
         assert!(errors[0].to_string().contains(want), "{}", errors[0]);
     }
+    let zero = golden::all(&mut rows(br#"{"prompt": "a", "max_tokens": 0}"#));
+    assert_eq!(zero[0].output_length, None);
     for text in [r#"{"prompt": "a"}"#, r#"{"inputs": "a"}"#, r#"{"text": "a"}"#, r#"{"input_ids": [1]}"#] {
         assert_eq!(golden::all(&mut rows(text.as_bytes())).len(), 1, "{text}");
     }

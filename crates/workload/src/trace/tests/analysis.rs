@@ -8,7 +8,9 @@ use super::row;
 
 fn analysis(rows: &[TraceRow], block_size: u32, caches: &[u64]) -> Analysis {
     let mut analyzer = Analyzer::new(block_size, caches);
-    rows.iter().for_each(|row| analyzer.add(row).unwrap());
+    for row in rows {
+        analyzer.add(row).unwrap();
+    }
     analyzer.finish()
 }
 

@@ -13,7 +13,9 @@ use super::{BLOCK, conversations, row};
 
 fn tree(rows: &[TraceRow], block_size: u32) -> PrefixTree {
     let mut tree = TreeBuilder::new(block_size);
-    rows.iter().for_each(|row| tree.add(row).unwrap());
+    for row in rows {
+        tree.add(row).unwrap();
+    }
     tree.finish()
 }
 
@@ -33,7 +35,9 @@ fn synthesised(
 
 fn analysis(rows: &[TraceRow], caches: &[u64]) -> Analysis {
     let mut analyzer = Analyzer::new(BLOCK, caches);
-    rows.iter().for_each(|row| analyzer.add(row).unwrap());
+    for row in rows {
+        analyzer.add(row).unwrap();
+    }
     analyzer.finish()
 }
 
@@ -118,7 +122,9 @@ fn shared_prefixes_scale_and_nothing_else() {
         let spec = SynthesisSpec { prefix_len_multiplier: factor, ..like(4) };
         let made = synthesised(&forked(), 10, spec).unwrap();
         let mut analyzer = Analyzer::new(10, &[]);
-        made.iter().for_each(|row| analyzer.add(row).unwrap());
+        for row in &made {
+            analyzer.add(row).unwrap();
+        }
         let found = analyzer.finish();
         (found.context_length.unwrap().mean, found.unique_prompt_length.unwrap().mean)
     };
@@ -182,7 +188,9 @@ fn copies_of_the_tree_have_ids_of_their_own_and_keep_them() {
     // The commonest first block (a system prompt) becomes three about as common ones.
     let firsts = |rows: &[TraceRow]| {
         let mut counts: HashMap<u64, u64> = HashMap::new();
-        rows.iter().for_each(|row| *counts.entry(row.ids[0]).or_default() += 1);
+        for row in rows {
+            *counts.entry(row.ids[0]).or_default() += 1;
+        }
         let mut counts: Vec<u64> = counts.into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
         counts
