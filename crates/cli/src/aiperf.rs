@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::args::aiperf::ProfileArgs;
+use crate::args::aiperf::unsupported::OURS;
 use crate::environment::Environment;
 use crate::spec::keys;
 use crate::spec::layers::{self, Setting};
@@ -40,8 +41,9 @@ pub fn translate(args: &ProfileArgs, environment: &Environment) -> Result<Transl
     if !args.unsupported.is_empty() {
         let names: Vec<String> = args.unsupported.iter().map(|name| format!("--{name}")).collect();
         return Err(refused(format!(
-            "AIPerf flag not supported: {} (AIPerf or an earlier version of it has it, tokmark does not do it yet)\nhint: leave it out; `tokmark aiperf profile --help` lists what is done",
-            names.join(", ")
+            "AIPerf flag not supported: {} (AIPerf or an earlier version of it has it, `tokmark aiperf` does not do it yet)\nhint: {}",
+            names.join(", "),
+            instead(&args.unsupported)
         )));
     }
     let mut to = Translation { args, settings: Vec::new(), notes: Vec::new() };
@@ -66,6 +68,19 @@ pub fn translate(args: &ProfileArgs, environment: &Environment) -> Result<Transl
         artifact_dir: args.one("artifact-dir").unwrap_or("artifacts").to_owned(),
         notes: to.notes,
     })
+}
+
+/// What to do about flags that are not done.
+fn instead(unsupported: &[&str]) -> String {
+    let ours: Vec<String> = OURS
+        .iter()
+        .filter(|(name, _)| unsupported.contains(name))
+        .map(|(name, ours)| format!("for --{name} use {ours}"))
+        .collect();
+    if ours.is_empty() {
+        return "leave it out; `tokmark aiperf profile --help` lists what is done".to_owned();
+    }
+    format!("`tokmark bench` has the function: {}", ours.join("; "))
 }
 
 fn refused(message: String) -> SpecError {
@@ -290,6 +305,19 @@ impl Translation<'_> {
             (Some(cap), Some(_)) => self.put("load.max_concurrency", cap, "concurrency")?,
             (Some(streams), None) => self.put("load.concurrency", streams, "concurrency")?,
             (None, _) => {}
+        }
+        // A pace that was asked for comes before a trace's times.
+        let paced = [concurrency, rate, self.args.one("user-centric-rate")].into_iter().flatten().count() > 0;
+        if self.args.has("no-fixed-schedule") {
+            if self.args.has("fixed-schedule") {
+                return Err(refused(
+                    "--fixed-schedule and --no-fixed-schedule contradict each other\nhint: give one of the two"
+                        .to_owned(),
+                ));
+            }
+            if !paced {
+                self.put("load.concurrency", "1", "no-fixed-schedule")?;
+            }
         }
         Ok(())
     }

@@ -118,7 +118,7 @@ impl Expected {
         let users = matches!(load.arrival, Arrival::Users(_));
         let counted = match starts {
             Some(n) if in_turns && !users => Some(requests_of(plan, n)),
-            starts => starts.or(by_rate.filter(|_| !in_turns || users)),
+            starts => starts.or_else(|| by_rate.filter(|_| !in_turns || users)),
         };
         Self {
             requests: load.requests.into_iter().chain(counted).min(),

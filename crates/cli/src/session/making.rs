@@ -23,7 +23,7 @@ pub(super) struct Making<'a> {
     pub(super) file: Option<Dataset>,
     /// Pairs of lengths read from a file.
     pub(super) lengths: Option<Empirical>,
-    /// Makes this run's words its own, where a spec asks for that.
+    /// Makes the next run's words its own, where a spec asks for that.
     pub(super) salt: u64,
     /// Items that the points before have taken.
     pub(super) taken: u64,
@@ -48,6 +48,7 @@ impl Making<'_> {
             frame: self.words.frame(),
             ..Inputs::synthetic(Arc::clone(&self.words.lexicon))
         };
+        self.salt = self.salt.wrapping_add(1);
         let mut plan =
             Plan::new(workload, Seed(workload.seed), inputs).map_err(|e| Failure::usage(e.to_string()))?;
         settle_trace(&mut point, &plan)?;

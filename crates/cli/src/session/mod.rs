@@ -20,12 +20,12 @@ pub mod words;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokmark_base::Phase;
 use tokmark_drive::WallClock;
 use tokmark_measure::Calibrated;
 use tokmark_record::RunHeader;
 use tokmark_record::header::SCHEMA_VERSION;
 use tokmark_store::{RunDir, RunName, run_id};
-use tokmark_base::Phase;
 use tokmark_workload::{Course as _, Load, Plan, Requests};
 
 use crate::commands::Context;
@@ -180,8 +180,7 @@ fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Re
         screen.note(&format!("note: {note}"));
     }
     let mut make = Making { words: &words, file, lengths, salt: salt(), taken: 0 };
-    let points =
-        resolved.points.into_iter().map(|point| make.point(point)).collect::<Result<Vec<_>, _>>()?;
+    let points = resolved.points.into_iter().map(|point| make.point(point)).collect::<Result<Vec<_>, _>>()?;
     if let Some(note) = points.first().and_then(making::repeats) {
         screen.note(&format!("note: {note}"));
     }

@@ -112,7 +112,7 @@ fn prefix_ratio(made: &[&Made]) -> Value {
                 "num_prefix_prompts": first.workload.prefix.pool,
                 "isl": first.workload.isl,
                 "osl": first.workload.osl,
-                "requests": first.load.requests.map(|n| n.to_string()),
+                "requests": first.load.resolve().ok().and_then(|load| load.requests),
                 "concurrency": first.load.concurrency,
                 "seed": first.workload.seed,
             },

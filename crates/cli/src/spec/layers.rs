@@ -253,29 +253,29 @@ fn value_error(path: &[String], origin: &Origin, message: String) -> SpecError {
 }
 
 fn unknown(at: Option<String>, path: &[String]) -> SpecError {
-    let parent = &path[..path.len().saturating_sub(1)];
-    let depth = path.len() - 1;
-    let known: Vec<&str> = KEYS
+    // Where it goes wrong: what is before it is a section. (Where something lies below a key, the last part is as wrong as any.)
+    let depth = (0..path.len())
+        .find(|depth| !keys::is_section(&path[..=*depth]))
+        .unwrap_or(path.len().saturating_sub(1));
+    let mut known: Vec<&str> = KEYS
         .iter()
-        .filter(|key| key.path.split('.').take(depth).eq(parent.iter().map(String::as_str)))
+        .filter(|key| key.path.split('.').take(depth).eq(path[..depth].iter().map(String::as_str)))
         .filter_map(|key| key.path.split('.').nth(depth))
         .collect();
-    let typed = path.last().map_or("", String::as_str);
+    known.dedup();
+    let typed = path.get(depth).map_or("", String::as_str);
     // A key known elsewhere (`concurrency` at the top) is as likely as a typing error.
     let elsewhere = || {
+        let last = path.last().map_or("", String::as_str);
         KEYS.iter()
-            .find(|key| key.path.rsplit('.').next() == Some(typed) || key.flag == typed)
+            .find(|key| key.path.rsplit('.').next() == Some(last) || key.flag == last)
             .map(|key| key.path.to_owned())
     };
     SpecError::UnknownKey {
         at,
         path: path.join("."),
         hint: nearest(typed, known.iter().copied()).map(ToOwned::to_owned).or_else(elsewhere).map_or_else(
-            || {
-                let mut known: Vec<&str> = known.clone();
-                known.dedup();
-                format!("known here: {}", known.join(", "))
-            },
+            || format!("known here: {}", known.join(", ")),
             |near| format!("did you mean `{near}`?"),
         ),
     }
@@ -309,10 +309,22 @@ pub fn of_env(env: &BTreeMap<String, String>) -> Result<Vec<Setting>, SpecError>
     Ok(settings)
 }
 
+/// What is wrong with the text of `key`: a named target is written otherwise than the fields of a body, as which it is read.
+fn said_of(key: &Key, text: &str, message: String) -> String {
+    let text = text.trim();
+    if key.path != "targets" || text.starts_with('{') {
+        return message;
+    }
+    format!(
+        "`{text}` has no name, or nothing in which it differs\nhint: write NAME:URL or NAME:KEY=VALUE, as in --target a:http://host:8000 or --target kv:router.policy=kv"
+    )
+}
+
 /// The settings one text gives to `key`: one, or one an entry for headers and fields.
 pub fn of_words(key: &Key, text: &str, origin: &Origin) -> Result<Vec<Setting>, SpecError> {
     let path = key.parts();
-    let value = key.kind.read(text).map_err(|message| value_error(&path, origin, message))?;
+    let value =
+        key.kind.read(text).map_err(|message| value_error(&path, origin, said_of(key, text, message)))?;
     let setting = |path: Vec<String>, value: Value| Setting { path, value, origin: origin.clone() };
     Ok(match (key.kind, value) {
         (Kind::Headers | Kind::Fields, Value::Object(entries)) => entries

@@ -13,8 +13,10 @@ pub mod named;
 pub mod origin;
 pub mod output;
 pub mod preset;
+pub mod replay;
 pub mod resolve;
 pub mod sweep;
+pub mod told;
 pub mod yaml;
 
 use schemars::JsonSchema;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::spec::SpecError;
 use crate::spec::layers::{Layers, Setting};
 use crate::spec::origin::Origin;
+use crate::spec::replay::{PACES, asked};
 
 /// A preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,30 +103,84 @@ impl Preset {
                 ("workload.osl", json!(200)),
                 ("workload.osl_stddev", json!(50)),
                 ("workload.classes", tiers(false)),
-                // The second says other words, so that no cache carries over.
-                ("targets.baseline", json!({"workload.seed": 1})),
-                ("targets.tagged", json!({"workload.seed": 2, "workload.classes": tiers(true)})),
+                // Both have the same starts, lengths and classes; each says words of its own, so that no cache carries over.
+                ("workload.cache_bust", json!("run")),
+                ("targets.baseline", json!({})),
+                ("targets.tagged", json!({"workload.classes": tiers(true)})),
             ],
         }
     }
 
-    /// What else a level of the preset's sweep changes, where nobody above the preset said otherwise.
-    pub fn at_level(self, n: usize, level: f64, layers: &mut Layers) {
-        if self != Self::PrefixRatio {
+    /// What of the preset follows from the other values at point `n` of its sweep (0 without one), where nobody above the preset said
+    /// otherwise: as the scripts work it out from what they were given.
+    pub fn at_point(self, n: usize, layers: &mut Layers) {
+        let number = |layers: &Layers, path| layers.get(path).and_then(Value::as_f64);
+        // As Python rounds.
+        let quarter = |length: f64| json!((length / 4.0).round_ties_even());
+        let (isl, osl) = (number(layers, "workload.isl"), number(layers, "workload.osl"));
+        let own = match self {
+            Self::PrefixRatio => {
+                let ratio = number(layers, "workload.prefix.ratio");
+                derive(layers, "workload.seed", Some(json!(n)), "each ratio has words of its own");
+                // 14,000 tokens less nine tenths are 1,400, where double arithmetic alone has 1,399.
+                isl.zip(ratio).map(|(isl, ratio)| (isl * (1.0 - ratio) + 1e-6).floor())
+            }
+            Self::PriorityTiers => isl,
+            _ => return,
+        };
+        let why = "a quarter of the prompt's own part";
+        derive(layers, "workload.isl_stddev", own.map(quarter), why);
+        derive(layers, "workload.osl_stddev", osl.map(quarter), "a quarter of the output length");
+    }
+
+    /// What of the preset gives way to a file of prompts: the lengths and sessions it would have made, and, where it is a trace that the
+    /// scripts replay, its pace.
+    pub fn give_way(self, layers: &mut Layers) {
+        let file = ["workload.file", "workload.dataset"].iter().any(|path| layers.origin(path).is_some());
+        if !file || !matches!(self, Self::MultiTurn | Self::PriorityTiers) {
             return;
         }
-        let own = layers.get("workload.isl").and_then(Value::as_f64).map(|isl| (isl * (1.0 - level)).floor());
-        let deviation = own.map(|own| json!((own / 4.0).round()));
-        for (path, value, why) in [
-            ("workload.seed", Some(json!(n)), "each ratio has words of its own"),
-            ("workload.isl_stddev", deviation, "a quarter of the prompt's own part"),
-        ] {
-            let free = layers.origin(path).is_none_or(|origin| origin.rank() <= 1);
-            if let Some(value) = value.filter(|_| free) {
-                let path = path.split('.').map(str::to_owned).collect();
-                layers.put(&Setting { path, value, origin: Origin::Derived(why) });
-            }
+        for path in FILES_OWN {
+            take(self, layers, path);
         }
+        if self != Self::PriorityTiers || PACES.iter().any(|path| asked(layers, path)) {
+            return;
+        }
+        for path in ["load.rate", "load.requests"] {
+            take(self, layers, path);
+        }
+        derive(layers, "load.arrival", Some(json!("trace")), "the preset replays a trace at its own times");
+    }
+}
+
+/// What a file of prompts has of its own.
+const FILES_OWN: [&str; 6] = [
+    "workload.isl",
+    "workload.isl_stddev",
+    "workload.osl",
+    "workload.osl_stddev",
+    "workload.sessions.turns",
+    "workload.sessions.delay",
+];
+
+/// Takes away what the preset itself gave.
+fn take(preset: Preset, layers: &mut Layers, path: &str) {
+    if layers.origin(path) == Some(&Origin::Preset(preset.name())) {
+        layers.take(path);
+    }
+}
+
+/// Sets what follows from other values, unless somebody above the preset said otherwise. `None` takes the preset's own away.
+fn derive(layers: &mut Layers, path: &str, value: Option<Value>, why: &'static str) {
+    if layers.origin(path).is_some_and(|origin| origin.rank() > 1) {
+        return;
+    }
+    match value {
+        Some(value) => {
+            let path = path.split('.').map(str::to_owned).collect();
+            layers.put(&Setting { path, value, origin: Origin::Derived(why) });
+        }
+        None => layers.take(path),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::spec::layers::{self, Layers, Setting};
 use crate::spec::named;
 use crate::spec::preset::{CONCURRENCIES, Preset};
 use crate::spec::sweep::{self, Requests, Sweep};
-use crate::spec::{Origin, Spec, SpecError};
+use crate::spec::{Origin, Spec, SpecError, replay, told};
 
 /// Everything a spec can come from. No ambient state: whoever calls has read files and environment already.
 #[derive(Clone, Debug, Default)]
@@ -109,12 +109,24 @@ impl Sources {
         let layers = Layers::lay(settings)?;
         let mut points = Vec::new();
         let mut sweep = None;
-        for named in named::split(&layers)? {
+        for mut named in named::split(&layers)? {
+            if let Some(preset) = self.preset {
+                preset.give_way(&mut named.layers);
+            }
+            replay::settle(&mut named.layers);
             let (over, levels) = sweep::points(&named.layers, self.requests, self.preset)?;
             for point in levels {
                 points.push(self.finish(named.name.clone(), point.level, point.layers)?);
             }
             sweep = over;
+        }
+        if let [Point { spec, .. }] = &points[..]
+            && spec.workload.never_repeat
+        {
+            notes.push(
+                "workload.never_repeat has no effect: it is about the points of a sweep, and there is one"
+                    .to_owned(),
+            );
         }
         Ok(Resolved { preset: self.preset, sweep, points, notes, needs_target })
     }
@@ -125,7 +137,7 @@ impl Sources {
         if let Some(SeriesSpec::File(name)) = &spec.load.series {
             spec.load.series = Some(SeriesSpec::Points(self.series(name)?));
         }
-        let mut point = Point { target, level, spec: self.check(spec)?, layers };
+        let mut point = Point { target, level, spec: self.check(spec, &layers)?, layers };
         point.fill();
         Ok(point)
     }
@@ -140,12 +152,12 @@ impl Sources {
         read_series(&text, name).map_err(refused)
     }
 
-    fn check(&self, spec: Spec) -> Result<Spec, SpecError> {
+    fn check(&self, spec: Spec, layers: &Layers) -> Result<Spec, SpecError> {
         if !spec.target.url.is_empty() {
             spec.target.urls(self.in_cluster).map_err(refused)?;
         }
-        spec.workload.check().map_err(refused)?;
-        spec.load.resolve().map_err(refused)?;
+        spec.workload.check().map_err(|e| told::workload(e, layers))?;
+        spec.load.resolve().map_err(|e| told::load(e, layers))?;
         spec.deployment.validate().map_err(refused)?;
         if let Some(name) = &spec.output.name {
             tokmark_store::RunName::parse(name).map_err(refused)?;
@@ -180,11 +192,9 @@ fn judge(setting: &Setting) -> Result<(), SpecError> {
             .rev()
             .fold(value.clone(), |inner, part| Value::Object(Map::from_iter([(part.clone(), inner)])));
         if let Err(error) = serde_json::from_value::<Spec>(tree) {
-            return Err(SpecError::Value {
-                path: setting.path.join("."),
-                origin: setting.origin.to_string(),
-                message: error.to_string(),
-            });
+            let path = setting.path.join(".");
+            let message = told::value(&path, &error.to_string());
+            return Err(SpecError::Value { path, origin: setting.origin.to_string(), message });
         }
     }
     Ok(())

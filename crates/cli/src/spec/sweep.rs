@@ -114,7 +114,10 @@ pub fn points(
         .collect();
     let axis = match lists[..] {
         [] => {
-            let layers = layers.clone();
+            let mut layers = layers.clone();
+            if let Some(preset) = preset {
+                preset.at_point(0, &mut layers);
+            }
             return Ok((None, vec![PointLayers { level: None, layers }]));
         }
         [axis] => axis,
@@ -134,7 +137,7 @@ pub fn points(
         .map(|(n, (value, level))| {
             let mut point = point(layers, axis, value, *level, requests);
             if let Some(preset) = preset {
-                preset.at_level(n, *level, &mut point.layers);
+                preset.at_point(n, &mut point.layers);
             }
             point
         })

@@ -136,6 +136,12 @@ fn aiperfs_defaults_hold_under_its_verb() {
 fn what_is_not_supported_says_so_by_name() {
     for (args, words) in [
         (&["--goodput", "request_latency:100"][..], "not supported|--goodput"),
+        (&["--cache-bust", "x"], "not supported|--cache-bust prefix, suffix or run|tokmark bench"),
+        (&["--request-rate-series", "x"], "not supported|--rate-series"),
+        (&["--replay-speedup", "2"], "not supported|--replay-speed "),
+        (&["--trace-idle-gap-cap-seconds", "2"], "not supported|--idle-cap"),
+        (&["--model-selection-strategy", "random"], "not supported|--class"),
+        (&["--fixed-schedule", "--no-fixed-schedule"], "contradict"),
         (&["--num-users", "4"], "--num-users|--user-centric-rate"),
         (&["--scenario", "x", "--tokenizer-revision", "y"], "--scenario|--tokenizer-revision"),
         (&["--custom-dataset-type", "weka_trace"], "--custom-dataset-type weka_trace|not supported"),
@@ -195,6 +201,14 @@ fn sessions_traces_and_users_become_ours() {
     assert_eq!(trace.workload.format, Some(tokmark_workload::FileFormat::Mooncake));
     assert_eq!(trace.workload.from.unwrap().0.0, 1_000_000);
     assert_eq!(trace.workload.block_size, Some(16));
+    let point = |args: &[&str]| {
+        let spec = spec(&[&["--input-file", "t.jsonl"], args].concat());
+        (spec.load.concurrency, spec.load.rate, spec.load.arrival)
+    };
+    // Asked for, so that a trace's own times do not come first.
+    assert_eq!(point(&["--no-fixed-schedule"]), (Some(1), None, None));
+    assert_eq!(point(&["--no-fixed-schedule", "--concurrency", "4"]), (Some(4), None, None));
+    assert_eq!(point(&["--no-fixed-schedule", "--request-rate", "4"]).1, Some(4.0));
     let mix = spec(&["--seq-dist", "256,128:40;512,256:60"]);
     assert_eq!(mix.workload.lengths.as_deref(), Some("256,128:40;512,256:60"));
 }

@@ -96,6 +96,14 @@ fn errors_point_into_the_file() {
         ("load: 4\n", "spec.yaml:1:7|load must be a section"),
         ("load: [1\n", "spec.yaml:|hint:"),
         ("load:\n  rate: 4\n  rate: 5\n", "spec.yaml:3|rate"),
+        (
+            "workload:\n  isl: 99999999999\n",
+            "workload.isl|spec.yaml:2:8|99999999999 is too large|the most is 10000000",
+        ),
+        ("workload:\n  isl_stddev: 1e300\n", "isl_stddev is 1e300\n|from 0 to 10000000"),
+        ("workload:\n  classes: [{wieght: 1}]\n", "spec.yaml:2:|unknown key `wieght`|did you mean `weight`"),
+        ("load:\n  stages: [{rats: 1}]\n", "spec.yaml:2:|unknown key `rats`|did you mean `rate`"),
+        ("workload:\n  classes: [{weight: 0}]\n", "workload.classes sum to 0\n|above 0"),
         ("gate:\n  enabled: perhaps\n", "gate.enabled|spec.yaml:2:12|perhaps"),
     ] {
         let said = message(Sources { file: Some(file(text)), ..Sources::default() }.resolve());
@@ -103,6 +111,85 @@ fn errors_point_into_the_file() {
             assert!(said.contains(word), "`{word}` not in: {said}");
         }
     }
+}
+
+#[test]
+fn what_does_not_go_together_is_told_with_who_gave_it() {
+    let said = |text: &str, flags: Vec<tokmark::spec::layers::Setting>, pairs: &[(&str, &str)]| {
+        message(Sources { file: Some(file(text)), flags, env: env(pairs), ..Sources::default() }.resolve())
+    };
+    for (said, words) in [
+        (
+            said("load:\n  rate: 4\n  ramp: 5s\n", flag("on", "1s"), &[("TOKMARK_OFF", "1s")]),
+            "--on|load.ramp (file spec.yaml:3:9)|hint:",
+        ),
+        (
+            said("workload:\n  prefix: {length: 9}\n", flag("prefix-ratio", "0.5"), &[]),
+            "workload.prefix.length (file spec.yaml:2:20)|--prefix-ratio|contradict",
+        ),
+        (
+            said("", flag("order", "shuffle"), &[("TOKMARK_ISL", "9")]),
+            "--order needs workload.file (--input)\nhint:",
+        ),
+        (
+            said("", Vec::new(), &[("TOKMARK_ARRIVAL", "gamma")]),
+            "load.arrival (env TOKMARK_ARRIVAL) needs load.rate (--rate)",
+        ),
+        (said("", flag("burstiness", "2"), &[]), "--burstiness needs load.arrival: gamma (--arrival gamma)"),
+        (
+            said("workload:\n  cache_bust: suffix\n", Vec::new(), &[]),
+            "workload.cache_bust: suffix (file spec.yaml:2:15) needs workload.prefix.length (--prefix-length)",
+        ),
+        (
+            said("workload:\n  osl: null\n", flag("osl-stddev", "2"), &[]),
+            "--osl-stddev|workload.osl: null (file spec.yaml:2:8)",
+        ),
+        (
+            said("", flag("zipf-alpha", "2"), &[]),
+            "--zipf-alpha needs workload.prefix.choice: zipf (--prefix-choice zipf)",
+        ),
+        (said("", flag("history", "none"), &[]), "--history none needs workload.sessions.turns (--turns)"),
+        (
+            said("", flag("cancel-after", "1s"), &[]),
+            "--cancel-after needs workload.cancel.share (--cancel-share)",
+        ),
+    ] {
+        for word in words.split('|') {
+            assert!(said.contains(word), "`{word}` not in: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_named_target_shows_how_one_is_written() {
+    let said = |text: &str| {
+        let key = KEYS.iter().find(|key| key.flag == "target").unwrap();
+        match of_words(key, text, &Origin::Flag("--target".to_owned())) {
+            Ok(flags) => message(Sources { flags, ..Sources::default() }.resolve()),
+            Err(error) => error.to_string(),
+        }
+    };
+    for (text, words) in [
+        ("bad", "`bad`|NAME:URL|NAME:KEY=VALUE"),
+        ("a:foo.bar=1", "unknown key `foo.bar`|known here: |workload|router"),
+        ("a:router.polcy=kv", "did you mean `policy`"),
+        ("a:worklod.isl=kv", "did you mean `workload`"),
+        ("a:workload.isl.more=1", "unknown key `workload.isl.more`"),
+    ] {
+        let said = said(text);
+        assert!(!said.contains("temperature"), "{said}");
+        for word in words.split('|') {
+            assert!(said.contains(word), "`{word}` not in: {said}");
+        }
+    }
+}
+
+#[test]
+fn never_repeat_without_a_sweep_is_noted() {
+    let notes = |flags| Sources { flags, ..Sources::default() }.resolve().unwrap().notes;
+    let never = || flag("never-repeat", "true");
+    assert!(notes(never())[0].contains("workload.never_repeat has no effect"));
+    assert_eq!(notes([never(), flag("concurrency", "1,2")].concat()), Vec::<String>::new());
 }
 
 #[test]
@@ -169,6 +256,88 @@ fn presets_are_the_fields_sweeps() {
     let spec = &resolved.points[8].spec;
     let load = spec.load.resolve().unwrap();
     assert_eq!((load.requests, spec.workload.seed, spec.workload.osl), (Some(2560), 100, Some(150)));
+}
+
+#[test]
+fn presets_work_out_their_deviations_from_what_holds() {
+    let specs = |preset, flags: Vec<_>| {
+        let points = Sources { preset: Some(preset), flags, ..Sources::default() }.resolve().unwrap().points;
+        points.into_iter().map(|point| point.spec.workload).collect::<Vec<_>>()
+    };
+    let deviations =
+        |preset, flags| specs(preset, flags).iter().map(|w| (w.isl_stddev, w.osl_stddev)).collect::<Vec<_>>();
+    // prefix_ratio_benchmark.py: a quarter of what is the prompt's own, and of the output, each rounded.
+    let ratio = Preset::PrefixRatio;
+    assert_eq!(deviations(ratio, Vec::new())[..2], [(3_150.0, 50.0), (2_450.0, 50.0)]);
+    let one = || [flag("prefix-ratio", "0.5"), flag("isl", "600"), flag("osl", "4")].concat();
+    assert_eq!(deviations(ratio, one()), [(75.0, 1.0)]);
+    assert_eq!(specs(ratio, one())[0].seed, 0);
+    assert_eq!(deviations(ratio, [one(), flag("osl-stddev", "0")].concat()), [(75.0, 0.0)]);
+    assert_eq!(
+        deviations(ratio, [flag("prefix-ratio", "0.5"), flag("osl", "none")].concat()),
+        [(1_750.0, 0.0)]
+    );
+    let tiers = Preset::PriorityTiers;
+    assert_eq!(deviations(tiers, Vec::new()), [(1_000.0, 50.0); 2]);
+    let short = [flag("isl", "10"), flag("osl", "6")].concat();
+    // As Python rounds: 2.5 to 2, 1.5 to 2.
+    assert_eq!(deviations(tiers, short), [(2.0, 2.0); 2]);
+    assert_eq!(deviations(tiers, flag("isl-stddev", "7")), [(7.0, 50.0); 2]);
+}
+
+#[test]
+fn the_two_targets_of_priority_tiers_differ_in_priorities_alone() {
+    let points =
+        Sources { preset: Some(Preset::PriorityTiers), ..Sources::default() }.resolve().unwrap().points;
+    let [baseline, tagged] = &points[..] else { panic!("{points:?}") };
+    assert_eq!([&baseline.target, &tagged.target].map(|t| t.as_deref()), [Some("baseline"), Some("tagged")]);
+    let mut same = tagged.spec.clone();
+    same.workload.classes.iter_mut().for_each(|class| class.priority = None);
+    assert_eq!(same, baseline.spec);
+    assert_ne!(tagged.spec, baseline.spec);
+    assert_eq!(baseline.spec.workload.cache_bust, tokmark_workload::spec::CacheBust::Run);
+}
+
+#[test]
+fn presets_give_way_to_a_file() {
+    let spec = |preset, flags: Vec<_>| {
+        let flags = [flag("input", "t.jsonl"), flags].concat();
+        let resolved = Sources { preset: Some(preset), flags, ..Sources::default() }.resolve();
+        resolved.unwrap_or_else(|e| panic!("{e}")).points.remove(0).spec
+    };
+    let turns = spec(Preset::MultiTurn, Vec::new());
+    assert_eq!((turns.workload.sessions.turns, turns.workload.sessions.delay.0.0), (1, 0));
+    assert_eq!((turns.load.concurrency, turns.load.sessions), (Some(10), Some(50)));
+    let given = flag("turn-delay", "3s");
+    assert_eq!(spec(Preset::MultiTurn, given).workload.sessions.delay.0.0, 3_000_000);
+    let tiers = spec(Preset::PriorityTiers, Vec::new());
+    assert_eq!((tiers.load.arrival, tiers.load.rate), (Some(tokmark_workload::ArrivalKind::Trace), None));
+    assert_eq!((tiers.load.requests, tiers.load.concurrency), (None, None));
+    assert_eq!((tiers.workload.isl_stddev, tiers.workload.osl_stddev), (0.0, 0.0));
+    // A pace that was asked for holds.
+    let paced = spec(Preset::PriorityTiers, flag("rate", "8"));
+    assert_eq!(
+        (paced.load.arrival, paced.load.rate),
+        (Some(tokmark_workload::ArrivalKind::Poisson), Some(8.0))
+    );
+    assert_eq!(paced.load.requests.unwrap().to_string(), "400");
+}
+
+#[test]
+fn how_a_trace_is_replayed_says_that_it_is() {
+    let resolve = |flags: &[(&str, &str)]| {
+        let flags = flags.iter().flat_map(|(name, value)| flag(name, value)).collect();
+        Sources { flags, ..Sources::default() }.resolve()
+    };
+    for how in [("replay-speed", "2"), ("idle-cap", "1s")] {
+        let point = resolve(&[("input", "t.jsonl"), how]).unwrap().points.remove(0);
+        assert_eq!(point.spec.load.arrival, Some(tokmark_workload::ArrivalKind::Trace));
+        assert_eq!(point.origin_words()["load.arrival"], "derived");
+        assert_eq!((point.spec.load.concurrency, point.spec.load.requests), (None, None));
+        let said = message(resolve(&[("input", "t.jsonl"), how, ("concurrency", "4")]));
+        assert!(said.contains(how.0) && said.contains("(--arrival trace)"), "{said}");
+        assert!(message(resolve(&[how])).contains("needs load.arrival: trace"));
+    }
 }
 
 #[test]

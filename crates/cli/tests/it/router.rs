@@ -40,6 +40,7 @@ fn more_sharing_gives_lower_ttft_with_kv_routing() {
     let gain = |n: usize| rr[n] / kv[n];
     assert!(gain(4) > gain(0), "{kv:?} {rr:?}");
     assert_eq!(results["targets"]["kv"]["config"]["num_prefix_prompts"], 20);
+    assert_eq!(results["targets"]["kv"]["config"]["requests"], 200);
     for target in ["rr", "kv"] {
         for ratio in ["ratio0.1", "ratio0.9"] {
             assert!(run_dir(out.path()).join(target).join(ratio).join("summary.json").is_file());
@@ -64,7 +65,7 @@ fn the_same_preset_measures_real_http() {
         "--osl",
         "4",
         "--requests",
-        "40",
+        "10x",
         "-c",
         "4",
         "--engine",
@@ -77,6 +78,7 @@ fn the_same_preset_measures_real_http() {
     for target in ["rr", "kv"] {
         assert_eq!(numbers(&results["targets"][target]["ttft_p50_values"]).len(), 1, "{results}");
         assert_eq!(numbers(&results["targets"][target]["prefix_ratios"]), [0.5]);
+        assert_eq!(results["targets"][target]["config"]["requests"], 40, "10x");
         let records = run_dir(out.path()).join(target).join("records.jsonl.zst");
         assert!(records.is_file());
     }
@@ -121,4 +123,46 @@ fn priorities_are_served_in_their_order() {
     assert!(ttft("tagged", "high") < ttft("tagged", "medium"), "{results}");
     assert!(ttft("tagged", "medium") < ttft("tagged", "low"), "{results}");
     assert!(ttft("tagged", "high") < ttft("baseline", "high"), "{results}");
+}
+
+/// A trace of `n` rows with times, a tenth of a second apart.
+fn trace(dir: &Path, n: u32) -> String {
+    let row = |i: u32| {
+        format!("{{\"timestamp\": {}, \"input_length\": {}, \"output_length\": 2}}\n", i * 100, 20 + i)
+    };
+    let path = dir.join("trace.jsonl");
+    std::fs::write(&path, (0..n).map(row).collect::<String>()).unwrap();
+    path.display().to_string()
+}
+
+fn planned(args: &[&str]) -> Value {
+    let said = crate::tool::run(&[args, &["--dry-run", "--json"]].concat());
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    said.json()["plan"].clone()
+}
+
+#[test]
+fn presets_replay_a_file_as_the_fields_scripts_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = trace(dir.path(), 12);
+    let tiers = planned(&["simulate", "--preset", "priority-tiers", "--input", &trace]);
+    assert_eq!(tiers.as_array().unwrap().len(), 2, "{tiers}");
+    for plan in tiers.as_array().unwrap() {
+        assert_eq!(plan["requests"], 12, "{tiers}");
+        assert!((plan["duration_s"].as_f64().unwrap() - 1.1).abs() < 0.2, "{tiers}");
+    }
+    let turns = planned(&["simulate", "--preset", "multi-turn", "--input", &trace]);
+    assert_eq!(turns.as_array().unwrap().len(), 1, "{turns}");
+    let twice = planned(&["simulate", "--input", &trace, "--replay-speed", "2"]);
+    assert!((twice[0]["duration_s"].as_f64().unwrap() - 0.55).abs() < 0.1, "{twice}");
+}
+
+#[test]
+fn what_has_no_times_cannot_be_replayed_at_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("prompts.jsonl");
+    std::fs::write(&path, "{\"input_length\": 9, \"output_length\": 2}\n").unwrap();
+    let said = crate::tool::run(&["simulate", "--input", path.to_str().unwrap(), "--replay-speed", "2"]);
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
+    assert!(said.stderr.contains("no times") && said.stderr.contains("--rate"), "{}", said.stderr);
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::course::index_of;
 use crate::load::LoadSpec;
 use crate::source::synthetic::tests::Letters;
+use crate::spec::CacheBust;
 
 fn plan(spec: &WorkloadSpec) -> Plan {
     Plan::new(spec, Seed(spec.seed), Inputs::synthetic(Arc::new(Letters))).unwrap()
@@ -92,6 +93,7 @@ fn every_key_that_decides_words_is_in_the_digest_and_no_other() {
         r#"{"prefix": {"hit_rate": 0.5}}"#,
         r#"{"prefix": {"length": 9}, "cache_bust": "prefix"}"#,
         r#"{"prefix": {"length": 9}, "cache_bust": "suffix"}"#,
+        r#"{"prefix": {"length": 9}, "cache_bust": "run"}"#,
         r#"{"sessions": {"turns": 2}}"#,
         r#"{"sessions": {"turns_stddev": 2}}"#,
         r#"{"sessions": {"turns": 2, "delay": "1s"}}"#,
@@ -99,8 +101,6 @@ fn every_key_that_decides_words_is_in_the_digest_and_no_other() {
         r#"{"sessions": {"turns": 2, "delay": "1s", "delay_law": "exponential"}}"#,
         r#"{"sessions": {"turns": 2, "history": "none"}}"#,
         r#"{"classes": [{}]}"#,
-        r#"{"classes": [{"name": "a"}]}"#,
-        r#"{"classes": [{"name": "a", "model": "m"}]}"#,
         r#"{"classes": [{"name": "a", "model": "m", "adapter": true}]}"#,
         r#"{"classes": [{"name": "a", "priority": 1}]}"#,
         r#"{"classes": [{"name": "a"}, {"name": "b"}]}"#,
@@ -114,7 +114,7 @@ fn every_key_that_decides_words_is_in_the_digest_and_no_other() {
     assert!(!seen.contains(&digest("{}")));
     for (one, other) in [
         ("{}", r#"{"sessions": {"header": null}}"#),
-        ("{}", r#"{"cancel": {"share": 0, "after": "2s"}}"#),
+        (r#"{"classes": [{}]}"#, r#"{"classes": [{"name": "a", "model": "m"}]}"#),
         (
             r#"{"classes": [{"name": "a"}]}"#,
             r#"{"classes": [{"name": "a", "headers": {"x": "y"}, "extra": {"k": 1}}]}"#,
@@ -138,6 +138,44 @@ fn every_key_that_decides_words_is_in_the_digest_and_no_other() {
     assert_eq!(salted(Some(1)).0, salted(Some(2)).0);
     assert_ne!(salted(Some(1)).1, salted(Some(2)).1);
     assert_ne!(salted(Some(1)).1, salted(None).1);
+}
+
+#[test]
+fn each_run_can_have_words_of_its_own_and_nothing_else() {
+    let spec: WorkloadSpec = serde_json::from_str(
+        r#"{"isl": 20, "isl_stddev": 5, "osl_stddev": 9, "cache_bust": "run", "prefix": {"length": 30, "pool": 2, "prompts": 2},
+            "sessions": {"turns": 2, "turns_stddev": 1}, "classes": [{}, {}], "cancel": {"share": 0.3}}"#,
+    )
+    .unwrap();
+    let of = |spec: &WorkloadSpec, salt| {
+        Plan::new(spec, Seed(1), Inputs { salt, ..Inputs::synthetic(Arc::new(Letters)) }).unwrap()
+    };
+    let runs = [of(&spec, Some(1)), of(&spec, Some(2))];
+    assert_eq!(runs[0].digest(&load("{}")), runs[1].digest(&load("{}")));
+    let seeds = of(&WorkloadSpec { cache_bust: CacheBust::None, ..spec.clone() }, None);
+    assert_eq!(of(&spec, None).request(0), seeds.request(0));
+    let indices = || (0..60).map(|item| Numbering::Turns.index(Phase::Profiling, item, 0));
+    for index in indices() {
+        let [one, other] = [&runs[0], &runs[1]].map(|run| run.request(index));
+        assert_ne!(one.prompt, other.prompt);
+        let plain = seeds.request(index);
+        for request in [one, other] {
+            assert_ne!(request.prompt, plain.prompt);
+            assert_eq!(PlannedRequest { prompt: plain.prompt.clone(), ..request }, plain);
+        }
+        assert_eq!(runs[0].shape(index), seeds.shape(index));
+        assert_eq!((runs[0].turns(index), runs[0].delay(index)), (seeds.turns(index), seeds.delay(index)));
+    }
+    // What is shared within a run stays shared: two prefixes, each with two own parts, and no more.
+    let begins = |plan: &Plan| {
+        let text = |index| match plan.request(index).prompt {
+            Prompt::Text(text) => text.chars().take(30).collect::<String>(),
+            other => panic!("{other:?}"),
+        };
+        indices().map(text).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!((begins(&runs[0]).len(), begins(&runs[1]).len()), (2, 2));
+    assert!(begins(&runs[0]).is_disjoint(&begins(&runs[1])));
 }
 
 #[test]

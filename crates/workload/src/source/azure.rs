@@ -29,7 +29,7 @@ impl Azure {
 
     fn row(&self) -> Result<Row, RowError> {
         let positive = |text: &str| match tokens(text) {
-            Ok(0) | Err(_) => Err("a whole number of tokens, at least 1"),
+            Ok(0) | Err(_) => Err("a whole number of tokens, from 1 to 10000000"),
             Ok(n) => Ok(n),
         };
         Ok(Row {
@@ -155,8 +155,8 @@ mod tests {
         let names = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n";
         for (line, column, field, what) in [
             ("yesterday,1,2", 1, Some("TIMESTAMP"), "must be a date and time, and is `yesterday`"),
-            ("2023-11-16 18:15:46,x,2", 21, Some("ContextTokens"), "at least 1, and is `x`"),
-            ("2023-11-16 18:15:46,0,2", 21, Some("ContextTokens"), "at least 1, and is `0`"),
+            ("2023-11-16 18:15:46,x,2", 21, Some("ContextTokens"), "from 1 to 10000000, and is `x`"),
+            ("2023-11-16 18:15:46,0,2", 21, Some("ContextTokens"), "from 1 to 10000000, and is `0`"),
             ("2023-11-16 18:15:46,12,-2", 24, Some("GeneratedTokens"), "and is `-2`"),
             ("2023-11-16 18:15:46,12,", 24, Some("GeneratedTokens"), "is empty"),
             ("2023-11-16 18:15:46,12", 1, None, "has 2 columns, and 3 are needed"),

@@ -79,7 +79,7 @@ const LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
 pub(super) fn check_limits(body: &Map<String, Value>) -> Result<(), (&'static str, String)> {
     for key in LIMITS {
         let Some(limit) = body.get(key).filter(|limit| !limit.is_null()) else { continue };
-        if !limit.as_u64().is_some_and(|n| u32::try_from(n).is_ok()) {
+        if limit.as_u64().is_none_or(|n| u32::try_from(n).is_err()) {
             let is = if limit.is_number() { limit.to_string() } else { kind(limit).to_owned() };
             return Err((key, format!("`{key}` must be a whole number of tokens, and is {is}")));
         }

@@ -271,7 +271,7 @@ pub(super) fn tokens(key: &str, value: &Value) -> Result<Option<u32>, String> {
         value.as_u64().or_else(|| value.as_f64().filter(|x| x.fract() == 0.0 && *x > 0.0).map(|x| x as u64));
     match whole.map(u32::try_from) {
         Some(Ok(n)) if n > 0 => Ok(Some(n)),
-        _ => Err(must(key, "a whole number of tokens, at least 1", value)),
+        _ => Err(must(key, "a whole number of tokens, from 1 to 10000000", value)),
     }
 }
 

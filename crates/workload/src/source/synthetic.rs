@@ -188,9 +188,9 @@ impl Synthetic {
             if self.user_context > 0 {
                 parts.all.push(says("user context", item, self.user_context));
             }
-            parts.all.extend(
-                self.prefix.as_ref().map(|prefix| Part { seed: self.words, ..prefix.part(item) }),
-            );
+            parts
+                .all
+                .extend(self.prefix.as_ref().map(|prefix| Part { seed: self.words, ..prefix.part(item) }));
             parts.all.extend(bust_at(CacheBust::Suffix));
         }
         parts.all.push(own);

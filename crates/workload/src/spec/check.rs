@@ -20,6 +20,7 @@ pub(super) fn check(spec: &WorkloadSpec) -> Checked {
     with_a_file(spec)?;
     without_a_file(spec)?;
     prefixes(spec)?;
+    cancellation(spec)?;
     shares(spec)?;
     sessions(spec)?;
     Classes::check(&spec.classes)
@@ -280,13 +281,16 @@ fn prefixes(spec: &WorkloadSpec) -> Checked {
             length,
             "without a shared prefix nothing is left to be found: take workload.cache_bust: prefix, or leave it out",
         ),
-        (
-            spec.cancel.share <= 0.0 && spec.cancel.after.0.0 > 0,
-            "workload.cancel.after",
-            "workload.cancel.share",
-            "say which share of the requests is given up (--cancel-share), or leave the time out",
-        ),
     ])
+}
+
+fn cancellation(spec: &WorkloadSpec) -> Checked {
+    none_lacking(&[(
+        spec.cancel.share <= 0.0 && spec.cancel.after.0.0 > 0,
+        "workload.cancel.after",
+        "workload.cancel.share",
+        "say which share of the requests is given up (--cancel-share), or leave the time out",
+    )])
 }
 
 /// Whether lengths come from elsewhere than `isl` and `osl`.

@@ -41,9 +41,18 @@ fn spec(json: &str) -> WorkloadSpec {
     serde_json::from_str(json).unwrap_or_else(|e| panic!("{json}: {e}"))
 }
 
+/// Each spec is refused, in words that have both of these in them.
+fn refused(cases: &[(&str, &str, &str)]) {
+    for (json, one, other) in cases {
+        let message = spec(json).check().expect_err(json).to_string();
+        assert!(message.contains(one) && message.contains(other), "{json}: {message}");
+        assert!(message.contains("\nhint: "), "{json}: {message}");
+    }
+}
+
 #[test]
-fn what_contradicts_is_refused_with_both_names() {
-    for (json, one, other) in [
+fn lengths_and_prefixes_that_contradict_are_refused_with_both_names() {
+    refused(&[
         (r#"{"lengths": "D(1,1)", "lengths_file": "l.csv"}"#, "workload.lengths ", "workload.lengths_file"),
         (r#"{"lengths": "D(1,1)", "isl_stddev": 3}"#, "workload.isl_stddev", "workload.lengths"),
         (r#"{"lengths_file": "l.csv", "osl": null}"#, "workload.osl: null", "workload.lengths_file"),
@@ -94,8 +103,18 @@ fn what_contradicts_is_refused_with_both_names() {
         (r#"{"prefix": {"ratio": 1}}"#, "workload.prefix.ratio", "workload.isl"),
         (r#"{"cache_bust": "suffix"}"#, "workload.cache_bust", "workload.prefix.length"),
         (r#"{"cache_bust": "prefix", "isl": 7}"#, "workload.cache_bust", "workload.isl"),
+    ]);
+}
+
+#[test]
+fn sessions_and_classes_that_contradict_are_refused_with_both_names() {
+    refused(&[
         (r#"{"sessions": {"delay": "1s"}}"#, "workload.sessions.delay", "workload.sessions.turns"),
-        (r#"{"sessions": {"turns": 2, "delay_stddev": "1s"}}"#, "delay_stddev needs", "workload.sessions.delay\n"),
+        (
+            r#"{"sessions": {"turns": 2, "delay_stddev": "1s"}}"#,
+            "delay_stddev needs",
+            "workload.sessions.delay\n",
+        ),
         (
             r#"{"sessions": {"turns": 2, "delay": "1s", "delay_stddev": "1s", "delay_law": "exponential"}}"#,
             "delay_stddev",
@@ -109,11 +128,7 @@ fn what_contradicts_is_refused_with_both_names() {
         (r#"{"classes": [{"weight": 0}]}"#, "workload.classes sum to 0", "above 0"),
         (r#"{"classes": [{"weight": 0.5}, {}]}"#, "workload.classes[0]", "workload.classes[1]"),
         (r#"{"classes": [{"name": "a"}, {"name": "a"}]}"#, "workload.classes", "`a`"),
-    ] {
-        let message = spec(json).check().expect_err(json).to_string();
-        assert!(message.contains(one) && message.contains(other), "{json}: {message}");
-        assert!(message.contains("\nhint: "), "{json}: {message}");
-    }
+    ]);
 }
 
 #[test]

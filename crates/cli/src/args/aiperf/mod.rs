@@ -74,6 +74,7 @@ pub const FLAGS: &[Flag] = &[
     flag(&["dataset-sampling-strategy"], "HOW", "sequential, shuffle or random"),
     flag(&["isl-block-size"], "N", "Tokens a hash id of a trace stands for [default: the format's]"),
     flag(&["fixed-schedule"], "", "Replay the trace at its own times (also without it, if it has times and nothing else is asked)"),
+    flag(&["no-fixed-schedule"], "", "The trace's times are left aside: --concurrency [default: 1] or --request-rate sets the pace"),
     flag(&["fixed-schedule-auto-offset"], "", "Taken and not needed: times count from the trace's first"),
     flag(&["fixed-schedule-start-offset"], "MS", "Of the trace: from here on"),
     flag(&["fixed-schedule-end-offset"], "MS", "Of the trace: up to here, inclusive"),

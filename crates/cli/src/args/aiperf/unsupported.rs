@@ -20,7 +20,7 @@ pub const FLAGS: &[&str] = &[
     "isl-steps", "itl-sla-ms", "max-context-length", "max-idle-gap-cap-seconds", "mlflow-artifact-glob",
     "mlflow-experiment", "mlflow-parent-run-id", "mlflow-run-name", "mlflow-tag", "mlflow-tracking-uri",
     "model-selection-strategy", "network-latency-automatic", "network-latency-mean",
-    "network-latency-ping-interval", "no-fixed-schedule", "no-sweep-table", "num-profile-runs",
+    "network-latency-ping-interval", "no-sweep-table", "num-profile-runs",
     "num-warmup-sessions", "omit-kv-hints", "open-loop-replay", "open-loop-strict", "optuna-acquisition",
     "optuna-sampler", "optuna-terminator", "osl-max", "osl-min", "osl-steps", "otel-resource-attributes",
     "otel-url", "parameter-sweep-cooldown-seconds", "parameter-sweep-mode", "parameter-sweep-same-seed",
@@ -62,6 +62,18 @@ pub const OLD: &[&str] = &[
     "server-metrics-url", "server-metrics-urls", "service-kind", "service-run-type", "session-concurrency",
     "session-delay-ratio", "session-turn-delay-mean", "session-turn-delay-stddev", "session-turns-mean",
     "session-turns-stddev", "stability-percentage", "synthetic-input-files",     "text-batch-size", "tokenizer-mode", "workers-min",
+];
+
+/// Flags in [`FLAGS`] whose function `tokmark bench` has in a way of its own, and what to write there.
+pub const OURS: &[(&str, &str)] = &[
+    ("cache-bust", "--cache-bust prefix, suffix or run"),
+    ("concurrency-max", "--concurrency with a list of levels"),
+    ("concurrency-min", "--concurrency with a list of levels"),
+    ("model-selection-strategy", "--class with a model and a weight (drawn at random, or alike)"),
+    ("replay-speedup", "--replay-speed (AIPerf has it for formats that are not done here)"),
+    ("request-rate-series", "--rate-series with [[seconds, rate], …]"),
+    ("synthesis-speedup-ratio", "--replay-speed"),
+    ("trace-idle-gap-cap-seconds", "--idle-cap, over all requests of the trace"),
 ];
 
 /// Short names of flags in [`FLAGS`].

@@ -132,6 +132,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdout => f.write_str("stdout"),
+            Self::File { dir, name } if dir == Path::new(".") => f.write_str(name),
             Self::File { dir, name } => dir.join(name).display().fmt(f),
         }
     }

@@ -7,7 +7,7 @@ use crate::course::MOST_TURNS;
 use crate::plan::Prompt;
 use crate::source::synthetic::tests::Letters;
 use crate::source::{Outline, Turn};
-use crate::spec::{Order, SessionSpec};
+use crate::spec::{CacheBust, Order, SessionSpec};
 
 const FAST_25: &str = include_str!("../../../tests/golden/mooncake/fast25.jsonl");
 const SESSIONS: &str = include_str!("../../../tests/golden/mooncake/sessions.jsonl");
@@ -317,6 +317,50 @@ fn delays_before_a_first_turn_are_named() {
         "{\"input_length\": 1, \"delay\": 5}\n{\"input_length\": 1, \"delay\": 5, \"session_id\": \"a\"}\n";
     let data = read(text, &default()).unwrap();
     assert_eq!(data.ignored().get(FIRST_DELAY), Some(&2));
+}
+
+#[test]
+fn a_traces_words_can_be_each_runs_own() {
+    let spec = WorkloadSpec { cache_bust: CacheBust::Run, ..default() };
+    let of = |salt| read(FAST_25, &spec).unwrap().source(&spec, Seed(1), Arc::new(Letters), salt).unwrap();
+    let (one, other, plain) =
+        (of(Some(1)), of(Some(2)), source(FAST_25, &WorkloadSpec { seed: 1, ..default() }));
+    for item in 0..one.distinct().unwrap() {
+        let [a, b, c] = [&one, &other, &plain].map(|source| source.turn(item, 0));
+        assert!(text(&a) != text(&b) && text(&a) != text(&c), "item {item}");
+        assert_eq!((a.isl, a.osl, one.at(item, 0)), (c.isl, c.osl, plain.at(item, 0)));
+        assert_eq!(one.outline(item, 0), plain.outline(item, 0));
+    }
+    assert_eq!(one.canonical(), other.canonical());
+    assert_ne!(one.canonical(), plain.canonical());
+    // Equal ids are equal words within a run.
+    let rows =
+        "{\"input_length\": 1024, \"hash_ids\": [1, 2]}\n{\"input_length\": 1024, \"hash_ids\": [1, 3]}\n";
+    let run = read(rows, &spec).unwrap().source(&spec, Seed(1), Arc::new(Letters), Some(7)).unwrap();
+    let said = [0, 1].map(|item| text(&run.turn(item, 0)).to_owned());
+    assert_eq!(said[0][..512], said[1][..512]);
+    assert_ne!(said[0][512..], said[1][512..]);
+}
+
+#[test]
+fn texts_of_a_file_are_nobodys_to_change() {
+    let spec = WorkloadSpec { cache_bust: CacheBust::Run, ..default() };
+    for (format, rows) in
+        [(FileFormat::SingleTurn, "{\"text\": \"a\"}\n"), (FileFormat::RawPayload, "{\"prompt\": \"a\"}\n")]
+    {
+        let data = read_as(format, rows, &spec).unwrap();
+        let error = data.source(&spec, Seed(1), Arc::new(Letters), Some(1)).err().unwrap().to_string();
+        assert!(error.contains("cache_bust is run") && error.contains("texts of its own"), "{error}");
+    }
+}
+
+#[test]
+fn a_body_that_asks_for_no_token_asks_for_nothing() {
+    let rows = "{\"prompt\": \"a\", \"max_tokens\": 0}\n{\"prompt\": \"a\", \"max_tokens\": 7}\n";
+    let data = read_as(FileFormat::RawPayload, rows, &default()).unwrap();
+    let source = data.source(&default(), Seed(1), Arc::new(Letters), None).unwrap();
+    assert_eq!([0, 1].map(|item| source.turn(item, 0).osl), [None, Some(7)]);
+    assert_eq!([0, 1].map(|item| source.outline(item, 0).osl), [None, Some(7)]);
 }
 
 proptest! {

@@ -35,7 +35,7 @@ fn errors_say_where_and_a_bad_session_does_not_stop_the_reading() {
         (
             r#"{"session_id": "b", "payloads": [{"max_tokens": 1.5}]}"#,
             3,
-            34,
+            54,
             Some("payloads"),
             "`payloads[0]`: `max_tokens` must be a whole number of tokens, and is 1.5",
         ),

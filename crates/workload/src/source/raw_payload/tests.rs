@@ -28,7 +28,11 @@ fn a_row_that_can_be_no_body_is_refused() {
         (r#"{"messages": []}"#, Some("messages"), "is empty"),
         (r#"{"prompt": 7}"#, Some("prompt"), "must be a list, and is a number"),
         (r#"{"prompt": "a", "prompt": "b"}"#, Some("prompt"), "given twice"),
-        (r#"{"prompt": "a", "max_tokens": "9"}"#, Some("max_tokens"), "a whole number of tokens, and is a string"),
+        (
+            r#"{"prompt": "a", "max_tokens": "9"}"#,
+            Some("max_tokens"),
+            "a whole number of tokens, and is a string",
+        ),
         (r#"{"prompt": "a", "max_completion_tokens": -1}"#, Some("max_completion_tokens"), "and is -1"),
         (r#"["prompt"]"#, None, "a JSON object"),
     ] {

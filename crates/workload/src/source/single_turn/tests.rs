@@ -63,7 +63,7 @@ fn errors_name_line_column_and_field() {
         (r#"{"text": "x", "output_length": "many"}"#, Some("output_length"), "is a string"),
         (r#"{"text": "x", "output_length": 0}"#, Some("output_length"), "is 0"),
         (r#"{"text": "x", "output_length": -3}"#, Some("output_length"), "is -3"),
-        (r#"{"text": "x", "output_length": 99999999999}"#, Some("output_length"), "at least 1"),
+        (r#"{"text": "x", "output_length": 99999999999}"#, Some("output_length"), "from 1 to 10000000"),
         (r#"{"text": "x", "text_input": "y"}"#, Some("text_input"), "both `text` and `text_input`"),
         (r#"{"text": "x", "texts": ["y"]}"#, Some("texts"), "both `text` and `texts`"),
         (r#"{"text": "x", "text": "y"}"#, Some("text"), "`text` is given twice"),
