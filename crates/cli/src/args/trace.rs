@@ -66,7 +66,7 @@ impl TraceVerb {
 #[derive(Clone, Debug, Args)]
 pub struct ReadArgs {
     /// Tokens a hash id stands for
-    #[arg(long, value_name = "TOKENS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub block_size: u32,
     /// Go on after a row that cannot be read; such rows are counted, and the first ones named
     #[arg(long)]
@@ -88,7 +88,7 @@ pub struct AnalyzeArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Also say what an LRU cache of so many blocks finds; several with commas
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N,…", value_delimiter = ',', value_parser = count)]
     pub cache_blocks: Vec<u64>,
     /// Also draw it: an .svg or a .png
     #[arg(long, value_name = "FILE")]
@@ -111,37 +111,37 @@ pub struct SynthesizeArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Rows to make
-    #[arg(long, value_name = "N", default_value = "100000", value_parser = count)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value = "100000", value_parser = count)]
     pub num_requests: u64,
     /// How many times as fast rows arrive
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
     pub speedup_ratio: f64,
     /// How many times as long shared prefixes are
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
     pub prefix_len_multiplier: f64,
     /// Copies of the prefix tree that rows are spread over
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 1)]
     pub prefix_root_multiplier: u32,
     /// How many times as long the rows' own prompts are
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
     pub prompt_len_multiplier: f64,
     /// How many times as long outputs are
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
     pub osl_multiplier: f64,
     /// Leave out rows with a shorter input
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS")]
     pub min_isl: Option<u32>,
     /// Leave out rows with a longer input
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS")]
     pub max_isl: Option<u32>,
     /// Make shorter outputs this long
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS")]
     pub min_osl: Option<u32>,
     /// Make longer outputs this long
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS")]
     pub max_osl: Option<u32>,
     /// Seed of everything random: the same seed, the same trace
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// Reading.
     #[command(flatten)]
@@ -158,49 +158,49 @@ pub struct SynthesizeArgs {
 #[derive(Debug, Args)]
 pub struct SineArgs {
     /// Tokens a hash id stands for
-    #[arg(long, value_name = "TOKENS", default_value_t = 512)]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", default_value_t = 512)]
     pub block_size: u32,
     /// Blocks that inputs are made of
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = count)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value = "10000", value_parser = count)]
     pub total_blocks: u64,
     /// Length of the trace, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 100.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 100.0)]
     pub time_duration: f64,
     /// Length of a window with one rate, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 1.0)]
     pub process_interval: f64,
     /// Lowest rate, requests per second
-    #[arg(long, value_name = "RATE", default_value_t = 5.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "RATE", default_value_t = 5.0)]
     pub request_rate_min: f64,
     /// Highest rate, requests per second
-    #[arg(long, value_name = "RATE", default_value_t = 10.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "RATE", default_value_t = 10.0)]
     pub request_rate_max: f64,
     /// Period of the rate, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 10.0)]
     pub request_rate_period: f64,
     /// Input tokens of the first kind of request
-    #[arg(long, value_name = "TOKENS", default_value_t = 100)]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", default_value_t = 100)]
     pub isl1: u32,
     /// Output tokens of the first kind of request
-    #[arg(long, value_name = "TOKENS", default_value_t = 2_000)]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", default_value_t = 2_000)]
     pub osl1: u32,
     /// Input tokens of the second kind of request
-    #[arg(long, value_name = "TOKENS", default_value_t = 5_000)]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", default_value_t = 5_000)]
     pub isl2: u32,
     /// Output tokens of the second kind of request
-    #[arg(long, value_name = "TOKENS", default_value_t = 100)]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", default_value_t = 100)]
     pub osl2: u32,
     /// Lowest share of the first kind
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value_t = 0.2)]
     pub isl_osl_ratio_min: f64,
     /// Highest share of the first kind
-    #[arg(long, value_name = "SHARE", default_value_t = 0.8)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value_t = 0.8)]
     pub isl_osl_ratio_max: f64,
     /// Period of that share, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 10.0)]
     pub isl_osl_ratio_period: f64,
     /// Seed of everything random: the same seed, the same trace
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// Where the trace goes; - is stdout [default: a name made of the parameters, here]
     #[arg(short, long, alias = "output-file", value_name = "FILE")]
@@ -296,25 +296,25 @@ pub struct ConvertArgs {
     #[arg(long, value_enum)]
     pub log_type: Option<BurstLog>,
     /// Rows to convert at most
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = count)]
     pub num_prompt: Option<u64>,
     /// Rows to leave out first, after the filters
-    #[arg(long, value_name = "N", default_value = "0", value_parser = count)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value = "0", value_parser = count)]
     pub skip_num_prompt: u64,
     /// How many times as fast rows arrive
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
     pub speed_ratio: f64,
     /// Tokens a hash id stands for [default: 128 for BurstGPT, else 512]
-    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
     pub block_size: Option<u32>,
-    /// Draw the blocks of inputs out of so many, for sources without words; 0 gives no ids [default: 10000 for BurstGPT, else 0]
-    #[arg(long, value_name = "N", value_parser = count)]
+    /// Draw the blocks of inputs out of those numbered 0 to this, for sources without words; 0 gives no ids [default: 10000 for BurstGPT, else 0]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = count)]
     pub num_hash_blocks: Option<u64>,
     /// Counts the words of ShareGPT: a directory with tokenizer.json, or a model in the cache [default: o200k_base]
     #[arg(long, value_name = "NAME")]
     pub tokenizer: Option<String>,
     /// Seed of the drawn blocks
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// Go on after a row that cannot be read; such rows are counted, and the first ones named
     #[arg(long)]
@@ -334,16 +334,16 @@ pub struct CutArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Rows from this time on, as in 10m
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", value_parser = duration)]
     pub from: Option<Micros>,
-    /// Rows before this time
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    /// Rows up to this time, inclusive
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", value_parser = duration)]
     pub to: Option<Micros>,
     /// Rows to leave out first
-    #[arg(long, value_name = "N", default_value = "0", value_parser = count)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value = "0", value_parser = count)]
     pub skip_rows: u64,
     /// Rows to look at after that
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = count)]
     pub num_rows: Option<u64>,
     /// Leave times as they are; otherwise the first row kept is at 0
     #[arg(long)]
@@ -366,13 +366,13 @@ pub struct ScaleArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// How many times as fast rows arrive
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
     pub speedup_ratio: f64,
     /// How many times as long inputs are, their blocks with them
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
     pub isl_multiplier: f64,
     /// How many times as long outputs are
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
     pub osl_multiplier: f64,
     /// Reading.
     #[command(flatten)]
@@ -415,10 +415,10 @@ pub struct ValidateArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Problems to name; all are counted
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 10)]
     pub show: usize,
     /// Tokens a hash id stands for
-    #[arg(long, value_name = "TOKENS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub block_size: u32,
     /// What the file holds
     #[arg(long, value_enum, default_value_t = TraceFormat::Mooncake)]

@@ -100,18 +100,19 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Writes all rows of `rows` to `target`, and says so. The object gets the members of `more`.
-fn pass(
-    mut rows: impl TraceRows,
+/// Writes all rows of `rows` to `target`, and says so. `ended` hears how many there were, and may refuse.
+fn pass<R: TraceRows>(
+    mut rows: R,
     target: &Target,
     skip_bad_rows: bool,
     context: &Context,
-    more: impl FnOnce() -> Value,
+    ended: impl Fn(&R, u64) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let mut reading = Reading::new(&context.screen, skip_bad_rows);
     let mut row = TraceRow::default();
     let written = target.write(context.screen, |line| {
         if !reading.next(&mut rows, &mut row)? {
+            ended(&rows, reading.read)?;
             return Ok(false);
         }
         row_line(&row, line);
@@ -119,9 +120,13 @@ fn pass(
     })?;
     let mut object = reading.told();
     finish(&mut object, written, target, context);
-    merge_into(&mut object, more());
     context.screen.object(&object);
     Ok(Exit::Good)
+}
+
+/// A trace of which nothing can be said or made.
+fn no_row(file: &str) -> Failure {
+    Failure::usage(format!("{file} holds no row that can be used\nhint: give a trace with at least one row"))
 }
 
 /// Says how many rows were written where.

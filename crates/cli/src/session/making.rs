@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokmark_base::{Micros, Seed};
+use tokmark_drive::target::Endpoint;
 use tokmark_workload::shape::lengths::Empirical;
 use tokmark_workload::spec::Order;
 use tokmark_workload::{
@@ -85,6 +86,10 @@ fn refuse_pairs(point: &Point) -> Result<(), Failure> {
         (
             timed && workload.order != Order::Sequential,
             "workload.order contradicts load.arrival: trace\nhint: a trace has its times in order: leave --order out, or give a pace of your own (--rate, --concurrency)",
+        ),
+        (
+            workload.apply_chat_template && point.spec.target.endpoint != Endpoint::Chat,
+            "workload.apply_chat_template contradicts target.endpoint\nhint: only a chat has a template around its prompts: leave --apply-chat-template out, or take --endpoint chat",
         ),
         (
             load.users.is_some() && workload.sessions.delay.0 > Micros::ZERO,

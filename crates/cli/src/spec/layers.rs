@@ -256,7 +256,7 @@ fn unknown(at: Option<String>, path: &[String]) -> SpecError {
     // Where it goes wrong: what is before it is a section. (Where something lies below a key, the last part is as wrong as any.)
     let depth = (0..path.len())
         .find(|depth| !keys::is_section(&path[..=*depth]))
-        .unwrap_or(path.len().saturating_sub(1));
+        .unwrap_or_else(|| path.len().saturating_sub(1));
     let mut known: Vec<&str> = KEYS
         .iter()
         .filter(|key| key.path.split('.').take(depth).eq(path[..depth].iter().map(String::as_str)))

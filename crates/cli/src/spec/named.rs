@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn what_is_wrong_in_a_target_names_it() {
         for (set, says) in [
-            ("targets.a=router.polcy=kv", "router.policy"),
+            ("targets.a=router.polcy=kv", "`policy`"),
             ("targets.a=nonsense", "--target"),
             ("targets.a/b=http://x", "directory"),
             ("targets.a=7", "what differs"),

@@ -37,7 +37,9 @@ pub fn settle(layers: &mut Layers) {
     }
     let unasked: Vec<&str> =
         PACES.into_iter().chain(["load.requests"]).filter(|path| nobodys(path)).collect();
-    unasked.into_iter().for_each(|path| layers.take(path));
+    for path in unasked {
+        layers.take(path);
+    }
     layers.put(&Setting {
         path: vec!["load".to_owned(), "arrival".to_owned()],
         value: json!("trace"),

@@ -1,6 +1,9 @@
 //! The router benchmarks: presets over named targets, with and without KV routing, in virtual time and over HTTP.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::Value;
 
@@ -165,4 +168,68 @@ fn what_has_no_times_cannot_be_replayed_at_them() {
     let said = crate::tool::run(&["simulate", "--input", path.to_str().unwrap(), "--replay-speed", "2"]);
     assert_eq!(said.code, Some(2), "{}", said.stderr);
     assert!(said.stderr.contains("no times") && said.stderr.contains("--rate"), "{}", said.stderr);
+}
+
+/// A service that answers every request with one token and hands the bodies out.
+fn recorder() -> (String, Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (bodies, seen) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let bodies = bodies.clone();
+            std::thread::spawn(move || answer(&stream, &bodies));
+        }
+    });
+    (url, seen)
+}
+
+/// Answers the requests of one connection.
+fn answer(stream: &TcpStream, bodies: &Sender<Value>) -> Option<()> {
+    const REPLY: &str = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"a"},"finish_reason":"length"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
+    let mut input = BufReader::new(stream);
+    loop {
+        let (mut length, mut line) = (0, String::new());
+        while input.read_line(&mut line).ok()? > 2 {
+            if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = n.trim().parse().ok()?;
+            }
+            line.clear();
+        }
+        let mut body = vec![0; length];
+        input.read_exact(&mut body).ok()?;
+        bodies.send(serde_json::from_slice(&body).ok()?).ok()?;
+        let mut output = stream;
+        write!(
+            output,
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{REPLY}",
+            REPLY.len()
+        )
+        .ok()?;
+    }
+}
+
+#[test]
+fn each_named_target_hears_words_of_its_own_where_that_is_asked() {
+    let heard = |bust: &str| {
+        let (url, seen) = recorder();
+        let out = tempfile::tempdir().unwrap();
+        let targets = [format!("a:{url}"), format!("b:{url}")];
+        let args = ["bench", "--no-gate", "--no-stream", "-m", "m", "--isl", "30", "--prefix-length", "20"];
+        let load = ["-c", "1", "-n", "4", "--osl", "1", "--cache-bust", bust, "--validity", "report"];
+        let named = ["--target", &targets[0], "--target", &targets[1]];
+        let said = run_in(out.path(), &[&args[..], &load[..], &named[..]].concat());
+        let texts: Vec<String> =
+            seen.try_iter().map(|body| body["messages"][0]["content"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(texts.len(), 8, "{}", said.stderr);
+        let (a, b) = texts.split_at(4);
+        (a.to_vec(), b.to_vec())
+    };
+    let (a, b) = heard("none");
+    assert_eq!(a, b);
+    let (a, b) = heard("run");
+    // Ten words or so: what two prompts of one run have in common, and two of different runs have not.
+    let begin = |text: &String| text.split_whitespace().take(10).collect::<Vec<_>>().join(" ");
+    assert!(a.iter().all(|text| begin(text) == begin(&a[0])), "{a:?}");
+    assert!(b.iter().all(|text| begin(text) == begin(&b[0]) && begin(text) != begin(&a[0])), "{b:?}");
 }

@@ -149,6 +149,11 @@ impl Analyzer {
         Ok(())
     }
 
+    /// How many rows were taken.
+    pub fn rows_taken(&self) -> u64 {
+        self.inputs.len() as u64
+    }
+
     #[inline]
     fn seen_again(&mut self, number: u32, place: u32) {
         let first = &mut self.places[number as usize];

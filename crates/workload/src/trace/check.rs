@@ -74,8 +74,8 @@ impl Checker {
     pub fn row(&mut self, file: &str, row: &TraceRow) {
         self.found.rows += 1;
         let problems = [
-            ("too_few_ids", self.too_few(row)),
-            ("too_many_ids", self.too_many(row)),
+            ("too_few_ids", row.input.and_then(|input| row.too_few_ids(input, self.block_size))),
+            ("too_many_ids", row.input.and_then(|input| row.too_many_ids(input, self.block_size))),
             ("out_of_order", self.out_of_order(row)),
         ];
         let mut bad = false;
@@ -89,8 +89,16 @@ impl Checker {
         self.before = row.at.or(self.before);
     }
 
-    /// What was found.
-    pub fn finish(self) -> Check {
+    /// What was found in `file`. That there was no row at all is a problem, too.
+    pub fn finish(mut self, file: &str) -> Check {
+        if self.found.rows == 0 && self.found.problems.is_empty() {
+            let unfit = Unfit {
+                field: "timestamp",
+                what: "the file holds no row".to_owned(),
+                hint: "give a trace with at least one row".to_owned(),
+            };
+            self.count("no_row", RowError { field: None, ..unfit.at(file, 1) });
+        }
         self.found
     }
 
@@ -100,25 +108,6 @@ impl Checker {
             let RowError { file, line, column, field, what, hint, .. } = error;
             self.found.first.push(Named { kind, file, line, column, field, what, hint });
         }
-    }
-
-    fn too_few(&self, row: &TraceRow) -> Option<Unfit> {
-        row.input?;
-        row.input_of_blocks(self.block_size).err()
-    }
-
-    fn too_many(&self, row: &TraceRow) -> Option<Unfit> {
-        let input = row.input?;
-        let needed = input.div_ceil(self.block_size) as usize;
-        (row.ids.len() > needed).then(|| Unfit {
-            field: "hash_ids",
-            what: format!(
-                "`hash_ids` has {} ids, but `input_length` {input} is {needed} blocks of {} tokens",
-                row.ids.len(),
-                self.block_size
-            ),
-            hint: "give the trace's own block size with --block-size".to_owned(),
-        })
     }
 
     fn out_of_order(&self, row: &TraceRow) -> Option<Unfit> {

@@ -45,17 +45,38 @@ pub struct Converted<T> {
     made: u64,
     base: Option<Micros>,
     ids: Rolling,
+    blocks: u64,
+    sessions_dropped: u64,
 }
 
 impl<T: TraceRows> Converted<T> {
     /// Of `source`.
     pub fn new(source: T, spec: ConvertSpec) -> Self {
-        Self { source, spec, n: 0, made: 0, base: None, ids: Rolling::default() }
+        Self {
+            source,
+            spec,
+            n: 0,
+            made: 0,
+            base: None,
+            ids: Rolling::default(),
+            blocks: 0,
+            sessions_dropped: 0,
+        }
     }
 
     /// Where the rows come from.
     pub fn source(&self) -> &T {
         &self.source
+    }
+
+    /// Ids given to the rows so far.
+    pub fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    /// Rows so far that had a session and lost it, as they have no ids.
+    pub fn sessions_dropped(&self) -> u64 {
+        self.sessions_dropped
     }
 
     fn convert(&mut self, number: u64, row: &mut TraceRow) -> Result<(), Unfit> {
@@ -70,6 +91,11 @@ impl<T: TraceRows> Converted<T> {
             let blocks = (0..input.div_ceil(self.spec.block_size)).map(|_| draws.below(out_of));
             row.ids.clear();
             self.ids.extend(blocks, &mut row.ids);
+        }
+        self.blocks += row.ids.len() as u64;
+        // A later turn without ids would be words on top of what was said before; here a length is the whole input.
+        if row.ids.is_empty() && row.session.take().is_some() {
+            self.sessions_dropped += 1;
         }
         Ok(())
     }

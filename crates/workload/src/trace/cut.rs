@@ -12,7 +12,7 @@ use crate::source::RowError;
 pub struct CutSpec {
     /// Rows from this time on, counted from the time of the trace's first row.
     pub from: Option<Micros>,
-    /// Rows before this time, counted likewise.
+    /// Rows up to this time, it among them, counted likewise.
     pub to: Option<Micros>,
     /// Rows by their number, from 0.
     pub rows: Range<u64>,
@@ -27,6 +27,8 @@ pub struct Cut<T> {
     n: u64,
     /// The time of the trace's first row.
     origin: Option<Micros>,
+    /// The last time of a row that was looked at.
+    last: Option<Micros>,
     /// The time of the first row kept.
     base: Option<Micros>,
 }
@@ -34,12 +36,17 @@ pub struct Cut<T> {
 impl<T: TraceRows> Cut<T> {
     /// Of `source`.
     pub fn new(source: T, spec: CutSpec) -> Self {
-        Self { source, spec, n: 0, origin: None, base: None }
+        Self { source, spec, n: 0, origin: None, last: None, base: None }
     }
 
     /// Rows read so far.
     pub fn read(&self) -> u64 {
         self.n
+    }
+
+    /// From the first row to the last time of the rows read so far; `None` if none of them had one.
+    pub fn span(&self) -> Option<Micros> {
+        Some(self.last? - self.origin?)
     }
 
     fn keeps(&mut self, row: &TraceRow) -> Result<bool, RowError> {
@@ -48,6 +55,7 @@ impl<T: TraceRows> Cut<T> {
         if self.origin.is_none() {
             self.origin = row.at;
         }
+        self.last = self.last.max(row.at);
         if !self.spec.rows.contains(&number) {
             return Ok(false);
         }
@@ -56,7 +64,7 @@ impl<T: TraceRows> Cut<T> {
         }
         let at = row.at().map_err(|unfit| unfit.at(self.source.file(), row.line))?;
         let at = at - self.origin.unwrap_or_default();
-        Ok(self.spec.from.is_none_or(|from| at >= from) && self.spec.to.is_none_or(|to| at < to))
+        Ok(self.spec.from.is_none_or(|from| at >= from) && self.spec.to.is_none_or(|to| at <= to))
     }
 }
 

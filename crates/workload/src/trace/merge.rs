@@ -51,6 +51,11 @@ impl<T: TraceRows> Merged<T> {
         Self { inputs, ids, keep_times, numbers: HashMap::default(), read_on: None, started: false }
     }
 
+    /// The files that gave no row.
+    pub fn without_rows(&self) -> impl Iterator<Item = &str> {
+        self.inputs.iter().filter(|input| input.origin.is_none()).map(|input| input.source.file())
+    }
+
     fn own_names(&mut self, from: usize, row: &mut TraceRow) {
         for id in &mut row.ids {
             let next = self.numbers.len() as u64;

@@ -44,20 +44,32 @@ impl TraceRow {
         })
     }
 
-    /// The same, once it is sure that its ids, of blocks of `block_size` tokens, reach over the whole of it.
+    /// The same, once it is sure that its ids are as many as its blocks of `block_size` tokens; a row may also have none.
     pub fn input_of_blocks(&self, block_size: u32) -> Result<u32, Unfit> {
         let input = self.input()?;
-        let reach = self.ids.len() as u64 * u64::from(block_size);
-        if self.ids.is_empty() || reach >= u64::from(input) {
-            return Ok(input);
-        }
-        Err(Unfit {
-            field: "hash_ids",
-            what: format!(
-                "`hash_ids` has {} ids, which with blocks of {block_size} tokens are {reach} tokens, fewer than `input_length` {input}",
-                self.ids.len()
-            ),
-            hint: "give the trace's own block size with --block-size".to_owned(),
+        self.too_few_ids(input, block_size)
+            .or_else(|| self.too_many_ids(input, block_size))
+            .map_or(Ok(input), Err)
+    }
+
+    /// Its ids do not reach over the whole of its `input` tokens.
+    pub(super) fn too_few_ids(&self, input: u32, block_size: u32) -> Option<Unfit> {
+        let ids = self.ids.len();
+        let reach = ids as u64 * u64::from(block_size);
+        (ids > 0 && reach < u64::from(input)).then(|| {
+            block_size_wrong(format!(
+                "`hash_ids` has {ids} ids, which with blocks of {block_size} tokens are {reach} tokens, fewer than `input_length` {input}"
+            ))
+        })
+    }
+
+    /// It has ids that no token of its `input` stands behind.
+    pub(super) fn too_many_ids(&self, input: u32, block_size: u32) -> Option<Unfit> {
+        let (ids, needed) = (self.ids.len(), input.div_ceil(block_size));
+        (ids > needed as usize).then(|| {
+            block_size_wrong(format!(
+                "`hash_ids` has {ids} ids, but `input_length` {input} is {needed} blocks of {block_size} tokens"
+            ))
         })
     }
 
@@ -69,6 +81,10 @@ impl TraceRow {
             hint: "this needs a time in every row".to_owned(),
         })
     }
+}
+
+fn block_size_wrong(what: String) -> Unfit {
+    Unfit { field: "hash_ids", what, hint: "give the trace's own block size with --block-size".to_owned() }
 }
 
 /// Why a row cannot be used for what is asked.

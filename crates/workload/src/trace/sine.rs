@@ -39,6 +39,13 @@ pub struct SineSpec {
     pub seed: Seed,
 }
 
+/// Requests and windows at most: what is more is a slip of the hand, and would go on for hours.
+const MOST: f64 = 1e8;
+/// Tokens of an input or an output at most.
+const MOST_TOKENS: u32 = 10_000_000;
+/// Ids at most: different ones are numbered in 32 bits.
+const MOST_IDS: f64 = 4e9;
+
 /// What goes up and down.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wave {
@@ -67,7 +74,7 @@ pub struct SineError {
     /// What was given.
     pub value: f64,
     /// What is wrong with it.
-    pub what: &'static str,
+    pub what: String,
     /// What it should be.
     pub hint: &'static str,
 }
@@ -106,14 +113,19 @@ impl SineSpec {
             ("osl2", f64::from(self.second.1)),
         ];
         if let Some((flag, value)) = positive.into_iter().find(|(_, x)| !x.is_finite() || *x <= 0.0) {
-            return Err(SineError { flag, value, what: "must be above 0", hint: "give a number above 0" });
+            return Err(SineError {
+                flag,
+                value,
+                what: "must be above 0".to_owned(),
+                hint: "give a number above 0",
+            });
         }
         let rate = self.request_rate;
         if !(0.0..=rate.max).contains(&rate.min) {
             return Err(SineError {
                 flag: "request-rate-min",
                 value: rate.min,
-                what: "must lie between 0 and --request-rate-max",
+                what: "must lie between 0 and --request-rate-max".to_owned(),
                 hint: "exchange the two",
             });
         }
@@ -122,7 +134,7 @@ impl SineSpec {
                 return Err(SineError {
                     flag,
                     value,
-                    what: "is no share",
+                    what: "is no share".to_owned(),
                     hint: "give a number from 0 to 1: the share of the first kind",
                 });
             }
@@ -131,11 +143,69 @@ impl SineSpec {
             return Err(SineError {
                 flag: "isl-osl-ratio-min",
                 value: self.ratio.min,
-                what: "is above --isl-osl-ratio-max",
+                what: "is above --isl-osl-ratio-max".to_owned(),
                 hint: "exchange the two",
             });
         }
+        self.check_size()
+    }
+
+    /// What would not end, or not fit.
+    fn check_size(&self) -> Result<(), SineError> {
+        let lengths = [
+            ("isl1", self.first.0),
+            ("osl1", self.first.1),
+            ("isl2", self.second.0),
+            ("osl2", self.second.1),
+        ];
+        if let Some((flag, value)) = lengths.into_iter().find(|(_, tokens)| *tokens > MOST_TOKENS) {
+            return Err(SineError {
+                flag,
+                value: f64::from(value),
+                what: "is above 10,000,000 tokens, the most a request may have".to_owned(),
+                hint: "give fewer tokens",
+            });
+        }
+        let windows = libm::ceil(self.time_duration / self.process_interval);
+        if windows > MOST {
+            return Err(SineError {
+                flag: "process-interval",
+                value: self.process_interval,
+                what: format!("makes {windows} windows, and 100,000,000 are the most"),
+                hint: "give a longer --process-interval, or a shorter --time-duration",
+            });
+        }
+        let expected = self.expected(windows);
+        if expected > MOST {
+            return Err(SineError {
+                flag: "time-duration",
+                value: self.time_duration,
+                what: format!("makes about {expected:.0} requests, and 100,000,000 are the most"),
+                hint: "give a shorter --time-duration, or a lower --request-rate-max",
+            });
+        }
+        let blocks = |(input, _): (u32, u32)| f64::from(input.div_ceil(self.block_size));
+        let ids = expected * blocks(self.first).max(blocks(self.second));
+        if ids > MOST_IDS {
+            return Err(SineError {
+                flag: "block-size",
+                value: f64::from(self.block_size),
+                what: format!("makes up to {ids:.0} hash ids, and 4,000,000,000 are the most"),
+                hint: "give a larger --block-size, shorter inputs or a shorter --time-duration",
+            });
+        }
         Ok(())
+    }
+
+    /// Mean number of requests of the trace: the sum over its windows, or where these are many (and short) the integral.
+    fn expected(&self, windows: f64) -> f64 {
+        let (rate, end) = (self.request_rate, self.time_duration);
+        if windows <= 1e6 {
+            let starts = (0..windows as u64).map(|window| window as f64 * self.process_interval);
+            return starts.map(|t| rate.at(t) * (end - t).min(self.process_interval)).sum();
+        }
+        let (middle, swing) = (f64::midpoint(rate.min, rate.max), (rate.max - rate.min) / 2.0);
+        middle * end - swing * rate.period / TAU * libm::sin(TAU * end / rate.period)
     }
 }
 

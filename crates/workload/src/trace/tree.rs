@@ -123,11 +123,9 @@ impl TreeBuilder {
                 hint: "give every row a time, or none".to_owned(),
             });
         }
-        // Ids beyond the input hold no tokens.
-        let held = input.div_ceil(self.block_size) as usize;
         self.ids.expect(&row.ids);
         let mut parent = NONE;
-        for id in row.ids.iter().take(held) {
+        for id in &row.ids {
             parent = self.visit(parent, *id).ok_or_else(too_many)?;
             self.walks.push(parent);
         }

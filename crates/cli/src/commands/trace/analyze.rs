@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tokmark_workload::trace::{Analysis, Analyzer, Arrivals, Spread, TraceRow};
 
 use super::table::{aligned, grouped};
-use super::{Reading, files, merge_into, plot};
+use super::{Reading, files, merge_into, no_row, plot};
 use crate::args::trace::AnalyzeArgs;
 use crate::commands::Context;
 use crate::exit::Exit;
@@ -23,6 +23,9 @@ pub(super) fn run(args: &AnalyzeArgs, context: &Context) -> Result<Exit, Failure
         if let Err(unfit) = analyzer.add(&row) {
             reading.wrong(unfit.at(rows.file(), row.line))?;
         }
+    }
+    if analyzer.rows_taken() == 0 {
+        return Err(no_row(rows.file()));
     }
     let values = picture.is_some().then(|| analyzer.values());
     let analysis = analyzer.finish();

@@ -15,24 +15,29 @@ use tokmark_workload::trace::{Blocks, Converted, FromRows, Sorted, TraceRow, Tra
 
 use super::change::not_a_factor;
 use super::files::{self, Target};
-use super::{Reading, finish};
+use super::{Reading, finish, no_row};
 use crate::args::trace::{ConvertArgs, ConvertFormat};
 use crate::commands::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::tokenizer_home;
 
+/// Tokens a hash id of Mooncake's layout stands for unless something else is said.
+const USUAL: u32 = 512;
+
 /// Runs the verb.
 pub(super) fn run(args: &ConvertArgs, context: &Context) -> Result<Exit, Failure> {
     check(args)?;
     let target = Target::of(&args.write.output, context.screen)?;
-    let usual = if args.format == ConvertFormat::Burstgpt { 128 } else { 512 };
+    let usual = if args.format == ConvertFormat::Burstgpt { 128 } else { USUAL };
     let mut reading = Reading::new(&context.screen, args.skip_bad_rows);
     let mut source = source(args, args.block_size.unwrap_or(usual), context)?;
     if args.format != ConvertFormat::Dynamo {
-        let mut rows = Converted::new(source, spec(args, args.block_size.unwrap_or(usual)));
+        let size = args.block_size.unwrap_or(usual);
+        let mut rows = Converted::new(source, spec(args, size));
         let written = write(&mut rows, &mut reading, &target, context)?;
-        return Ok(told(args, &reading, &rows.source().left_out(), written, &target, context));
+        let made = Made { left_out: rows.source().left_out(), written, ..Made::of(&rows, size) };
+        return Ok(told(args, &reading, &made, &target, context));
     }
     // Dynamo writes requests in the order in which they ended.
     let sorted = Sorted::read(&mut source, |error| reading.wrong(error))?;
@@ -44,9 +49,31 @@ pub(super) fn run(args: &ConvertArgs, context: &Context) -> Result<Exit, Failure
             "--block-size {asked}: the trace's own is {own}\nhint: leave it out; `tokmark trace scale` cannot change it either"
         )));
     }
-    let mut rows = Converted::new(sorted, spec(args, own.unwrap_or(usual)));
+    let size = own.unwrap_or(usual);
+    let mut rows = Converted::new(sorted, spec(args, size));
     let written = write(&mut rows, &mut reading, &target, context)?;
-    Ok(told(args, &reading, &source.left_out(), written, &target, context))
+    let made = Made { left_out: source.left_out(), written, ..Made::of(&rows, size) };
+    Ok(told(args, &reading, &made, &target, context))
+}
+
+/// What became of the rows.
+struct Made {
+    left_out: BTreeMap<&'static str, u64>,
+    written: u64,
+    /// Tokens a hash id stands for; `None`: there are no ids.
+    block_size: Option<u32>,
+    sessions_dropped: u64,
+}
+
+impl Made {
+    fn of<T: TraceRows>(rows: &Converted<T>, block_size: u32) -> Self {
+        Self {
+            left_out: BTreeMap::new(),
+            written: 0,
+            block_size: (rows.blocks() > 0).then_some(block_size),
+            sessions_dropped: rows.sessions_dropped(),
+        }
+    }
 }
 
 fn write(
@@ -60,27 +87,38 @@ fn write(
         let more = reading.next(rows, &mut row)?;
         if more {
             row_line(&row, line);
+        } else if reading.read == 0 {
+            return Err(no_row(rows.file()));
         }
         Ok(more)
     })
 }
 
 /// Says what was done.
-fn told(
-    args: &ConvertArgs,
-    reading: &Reading<'_>,
-    left_out: &BTreeMap<&'static str, u64>,
-    written: u64,
-    target: &Target,
-    context: &Context,
-) -> Exit {
+fn told(args: &ConvertArgs, reading: &Reading<'_>, made: &Made, target: &Target, context: &Context) -> Exit {
     let mut object = reading.told();
-    for (why, n) in left_out {
+    for (why, n) in &made.left_out {
         context.screen.note(&format!("left out: {n} {why}"));
     }
-    object["left_out"] = json!(left_out);
+    object["left_out"] = json!(made.left_out);
     object["seed"] = args.seed.into();
-    finish(&mut object, written, target, context);
+    object["sessions_dropped"] = made.sessions_dropped.into();
+    if made.sessions_dropped > 0 {
+        context.screen.alarm(&format!(
+            "warning: {} rows had a session and lost it: without ids a later turn would be words on top of the turns before",
+            made.sessions_dropped
+        ));
+    }
+    object["block_size"] = json!(made.block_size);
+    finish(&mut object, made.written, target, context);
+    // Elsewhere 512 is what is taken unless said.
+    if let Some(size) = made.block_size.filter(|size| *size != USUAL) {
+        let needed = format!(
+            "blocks of {size} tokens: bench and simulate need --trace-block-size {size}, trace verbs --block-size {size}"
+        );
+        context.screen.note(&needed);
+        object["block_size_needed"] = needed.into();
+    }
     context.screen.object(&object);
     Exit::Good
 }
@@ -88,7 +126,8 @@ fn told(
 fn spec(args: &ConvertArgs, block_size: u32) -> ConvertSpec {
     let usual = if args.format == ConvertFormat::Burstgpt { 10_000 } else { 0 };
     let out_of = args.num_hash_blocks.unwrap_or(usual);
-    let drawn = Blocks::Random { out_of, seed: Seed(args.seed) };
+    // The numbers of blocks go from 0 to this, as where the flag comes from.
+    let drawn = Blocks::Random { out_of: out_of.saturating_add(1), seed: Seed(args.seed) };
     ConvertSpec {
         block_size,
         blocks: if out_of > 0 { drawn } else { Blocks::AsGiven },

@@ -95,6 +95,11 @@ impl Target {
     ) -> Result<u64, Failure> {
         let mut failed = None;
         let mut lines = 0;
+        // A file that is not whole must not be published; stdout itself has not failed.
+        let broken = match self {
+            Self::Stdout => Ok(()),
+            Self::File { .. } => Err(io::ErrorKind::InvalidData),
+        };
         let mut fill = |out: &mut dyn Write| {
             let mut buffer = Vec::with_capacity(2 * FULL);
             loop {
@@ -103,7 +108,7 @@ impl Target {
                     Ok(false) => return out.write_all(&buffer),
                     Err(failure) => {
                         failed = Some(failure);
-                        return Err(io::Error::from(io::ErrorKind::InvalidData));
+                        return broken.map_err(io::Error::from);
                     }
                 }
                 if buffer.len() >= FULL {

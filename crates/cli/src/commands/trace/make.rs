@@ -11,7 +11,7 @@ use tokmark_workload::trace::{
 };
 
 use super::files::{self, Target};
-use super::{Reading, finish, merge_into};
+use super::{Reading, finish, merge_into, no_row};
 use crate::args::trace::{SineArgs, SynthesizeArgs};
 use crate::commands::Context;
 use crate::exit::Exit;
@@ -32,6 +32,9 @@ pub(super) fn synthesize(args: &SynthesizeArgs, context: &Context) -> Result<Exi
     }
     let mut object = reading.told();
     let tree = builder.finish();
+    if tree.rows() == 0 {
+        return Err(no_row(rows.file()));
+    }
     let dropped = [
         (
             tree.sessions_dropped,

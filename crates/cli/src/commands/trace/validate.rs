@@ -27,7 +27,7 @@ pub(super) fn run(args: &ValidateArgs, context: &Context) -> Result<Exit, Failur
             }
         }
     }
-    let found = checker.finish();
+    let found = checker.finish(rows.file());
     let exit = if found.all() == 0 { Exit::Good } else { Exit::Usage };
     context.screen.result(&text(&found, rows.file()));
     let mut object = serde_json::to_value(&found)

@@ -23,10 +23,10 @@ fn a_cut_by_time_counts_from_the_first_row() {
     let spec =
         CutSpec { from: Some(Micros::from_millis(200)), to: Some(Micros::from_millis(500)), ..whole() };
     let (rows, _) = all(Cut::new(given(&ten()), spec.clone()));
-    assert_eq!(times(&rows), [0, 100, 200]);
+    assert_eq!(times(&rows), [0, 100, 200, 300]);
     assert_eq!(rows[0].ids, [2]);
     let (rows, _) = all(Cut::new(given(&ten()), CutSpec { keep_times: true, ..spec }));
-    assert_eq!(times(&rows), [1_200, 1_300, 1_400]);
+    assert_eq!(times(&rows), [1_200, 1_300, 1_400, 1_500]);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_cut_by_rows_and_by_both() {
     assert_eq!(rows.iter().map(|row| row.ids[0]).collect::<Vec<_>>(), [7, 8]);
     let both = CutSpec { rows: 3..8, to: Some(Micros::from_millis(500)), ..whole() };
     let (rows, _) = all(Cut::new(given(&ten()), both));
-    assert_eq!(rows.iter().map(|row| row.ids[0]).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(rows.iter().map(|row| row.ids[0]).collect::<Vec<_>>(), [3, 4, 5]);
     // Rows that cannot be read count.
     let text = "{\"input_length\":1}\n{}\n{\"input_length\":3}\n{\"input_length\":4}\n";
     let (rows, bad) = all(Cut::new(lines(text), CutSpec { rows: 2..3, ..whole() }));
@@ -119,7 +119,7 @@ fn every_problem_is_counted_and_the_first_are_named() {
                 Err(error) => checker.unreadable(error),
             }
         }
-        checker.finish()
+        checker.finish("t.jsonl")
     };
     let found = check(3);
     assert_eq!((found.rows, found.bad_rows, found.all()), (5, 3, 4));
