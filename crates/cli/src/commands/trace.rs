@@ -112,8 +112,7 @@ fn pass<R: TraceRows>(
     let mut row = TraceRow::default();
     let written = target.write(context.screen, |line| {
         if !reading.next(&mut rows, &mut row)? {
-            ended(&rows, reading.read)?;
-            return Ok(false);
+            return ended(&rows, reading.read).map(|()| false).inspect_err(|_| drop(reading.told()));
         }
         row_line(&row, line);
         Ok(true)

@@ -24,6 +24,7 @@ pub(super) fn run(args: &AnalyzeArgs, context: &Context) -> Result<Exit, Failure
             reading.wrong(unfit.at(rows.file(), row.line))?;
         }
     }
+    let told = reading.told();
     if analyzer.rows_taken() == 0 {
         return Err(no_row(rows.file()));
     }
@@ -31,7 +32,7 @@ pub(super) fn run(args: &AnalyzeArgs, context: &Context) -> Result<Exit, Failure
     let analysis = analyzer.finish();
     let mut object = serde_json::to_value(&analysis)
         .map_err(|e| Failure::internal(format!("the analysis could not be written as JSON: {e}")))?;
-    merge_into(&mut object, reading.told());
+    merge_into(&mut object, told);
     object["file"] = rows.file().into();
     if let (Some(picture), Some(values)) = (&picture, &values) {
         picture.write(&plot::figure(rows.file(), &analysis, values))?;

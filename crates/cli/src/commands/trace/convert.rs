@@ -15,7 +15,7 @@ use tokmark_workload::trace::{Blocks, Converted, FromRows, Sorted, TraceRow, Tra
 
 use super::change::not_a_factor;
 use super::files::{self, Target};
-use super::{Reading, finish, no_row};
+use super::{Reading, finish};
 use crate::args::trace::{ConvertArgs, ConvertFormat};
 use crate::commands::Context;
 use crate::exit::Exit;
@@ -88,7 +88,10 @@ fn write(
         if more {
             row_line(&row, line);
         } else if reading.read == 0 {
-            return Err(no_row(rows.file()));
+            return Err(Failure::usage(format!(
+                "no row of {} is left to be converted\nhint: give a file with rows, and let --model, --log-type, --skip-num-prompt and --num-prompt leave some",
+                rows.file()
+            )));
         }
         Ok(more)
     })
