@@ -32,7 +32,7 @@ pub enum TraceVerb {
     Sine(SineArgs),
     /// Make a trace of BurstGPT's, Azure's, ShareGPT's or Dynamo's files
     #[command(
-        after_help = "Not yet: later turns of ShareGPT's conversations; the first turn of each becomes a row."
+        after_help = "Not yet: later turns of ShareGPT's conversations; the first turn of each becomes a row.\nUnlike Dynamo's converter, BurstGPT's failed requests (0 response tokens) are left out."
     )]
     Convert(ConvertArgs),
     /// Keep a window of time, a range of rows, or both
@@ -114,19 +114,19 @@ pub struct SynthesizeArgs {
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value = "100000", value_parser = count)]
     pub num_requests: u64,
     /// How many times as fast rows arrive
-    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "X", default_value_t = 1.0)]
     pub speedup_ratio: f64,
     /// How many times as long shared prefixes are
-    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "X", default_value_t = 1.0)]
     pub prefix_len_multiplier: f64,
     /// Copies of the prefix tree that rows are spread over
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 1)]
     pub prefix_root_multiplier: u32,
     /// How many times as long the rows' own prompts are
-    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "X", default_value_t = 1.0)]
     pub prompt_len_multiplier: f64,
     /// How many times as long outputs are
-    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "X", default_value_t = 1.0)]
     pub osl_multiplier: f64,
     /// Leave out rows with a shorter input
     #[arg(long, allow_negative_numbers = true, value_name = "TOKENS")]
@@ -164,19 +164,19 @@ pub struct SineArgs {
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value = "10000", value_parser = count)]
     pub total_blocks: u64,
     /// Length of the trace, seconds
-    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 100.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SECONDS", default_value_t = 100.0)]
     pub time_duration: f64,
     /// Length of a window with one rate, seconds
-    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SECONDS", default_value_t = 1.0)]
     pub process_interval: f64,
     /// Lowest rate, requests per second
-    #[arg(long, allow_negative_numbers = true, value_name = "RATE", default_value_t = 5.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "RATE", default_value_t = 5.0)]
     pub request_rate_min: f64,
     /// Highest rate, requests per second
-    #[arg(long, allow_negative_numbers = true, value_name = "RATE", default_value_t = 10.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "RATE", default_value_t = 10.0)]
     pub request_rate_max: f64,
     /// Period of the rate, seconds
-    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 10.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SECONDS", default_value_t = 10.0)]
     pub request_rate_period: f64,
     /// Input tokens of the first kind of request
     #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", default_value_t = 100)]
@@ -191,13 +191,13 @@ pub struct SineArgs {
     #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", default_value_t = 100)]
     pub osl2: u32,
     /// Lowest share of the first kind
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value_t = 0.2)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value_t = 0.2)]
     pub isl_osl_ratio_min: f64,
     /// Highest share of the first kind
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value_t = 0.8)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value_t = 0.8)]
     pub isl_osl_ratio_max: f64,
     /// Period of that share, seconds
-    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 10.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SECONDS", default_value_t = 10.0)]
     pub isl_osl_ratio_period: f64,
     /// Seed of everything random: the same seed, the same trace
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
@@ -302,7 +302,7 @@ pub struct ConvertArgs {
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value = "0", value_parser = count)]
     pub skip_num_prompt: u64,
     /// How many times as fast rows arrive
-    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "X", default_value_t = 1.0)]
     pub speed_ratio: f64,
     /// Tokens a hash id stands for [default: 128 for BurstGPT, else 512]
     #[arg(long, allow_negative_numbers = true, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
@@ -366,13 +366,13 @@ pub struct ScaleArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// How many times as fast rows arrive
-    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "X", default_value_t = 1.0)]
     pub speedup_ratio: f64,
     /// How many times as long inputs are, their blocks with them
-    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "X", default_value_t = 1.0)]
     pub isl_multiplier: f64,
     /// How many times as long outputs are
-    #[arg(long, allow_negative_numbers = true, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, allow_hyphen_values = true, value_name = "X", default_value_t = 1.0)]
     pub osl_multiplier: f64,
     /// Reading.
     #[command(flatten)]

@@ -292,12 +292,12 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
         (&["cut", "t.jsonl", "--json"], "--output FILE"),
         (&["cut", "t.jsonl", "-o", "t.jsonl.gz"], "not written packed"),
         (&["cut", "t.jsonl", "-o", "nowhere/t.jsonl"], "no directory"),
-        (&["cut", "t.jsonl", "--from", "5s", "--to", "2s"], "not before"),
+        (&["cut", "t.jsonl", "--from", "5s", "--to", "2s"], "is after --to"),
         (&["cut", "gone.jsonl"], "gone.jsonl"),
         (&["analyze", "t.jsonl", "--plot", "t.gif"], ".svg or .png"),
         (&["analyze", "t.jsonl", "--block-size", "0"], "0 is not in"),
         (&["scale", "t.jsonl", "--speedup-ratio", "0"], "--speedup-ratio 0"),
-        (&["synthesize", "t.jsonl", "--min-isl", "1000"], "--min-isl"),
+        (&["synthesize", "t.jsonl", "--block-size", "1", "--min-isl", "1000"], "--min-isl"),
         (&["sine", "--request-rate-min", "20"], "--request-rate-min 20"),
         (&["convert", "t.jsonl", "--format", "burstgtp"], "burstgpt"),
         (&["analize", "t.jsonl"], "analyze"),
@@ -318,4 +318,223 @@ fn help_of_trace() {
         text.push_str("\n----\n\n");
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_failure_beside_a_trace_on_stdout_is_told_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "t.jsonl", EXAMPLE);
+    file(dir.path(), "untimed.jsonl", "{\"input_length\":1,\"output_length\":1}\n");
+    let cases: &[(&[&str], &str)] = &[
+        (&["merge", "t.jsonl", "untimed.jsonl"], "untimed.jsonl:1:1: `timestamp` is not given"),
+        (&["scale", "t.jsonl", "--block-size", "1", "--isl-multiplier", "1e12"], "use a smaller multiplier"),
+        (&["synthesize", "t.jsonl", "--block-size", "1", "--max-isl", "1"], "widen --min-isl and --max-isl"),
+    ];
+    for (args, cause) in cases {
+        let said = trace(dir.path(), args);
+        assert_eq!(said.code, Some(2), "{args:?}: {}", said.stderr);
+        assert!(said.stderr.contains(cause), "{args:?}: {}", said.stderr);
+        assert_eq!(said.stderr.matches("error:").count(), 1, "{args:?}: {}", said.stderr);
+        assert!(!said.stderr.contains("could not be printed"), "{args:?}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn a_block_size_of_its_own_is_told_and_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "b.csv", BURST);
+    let needed =
+        "blocks of 128 tokens: bench and simulate need --trace-block-size 128, trace verbs --block-size 128";
+    let said =
+        good(trace(dir.path(), &["convert", "b.csv", "--format", "burst_gpt", "-o", "b.jsonl", "--json"]));
+    assert!(said.stderr.contains(needed), "{}", said.stderr);
+    let json = said.json();
+    assert_eq!((&json["block_size"], &json["block_size_needed"]), (&128.into(), &needed.into()));
+    for verb in ["analyze", "synthesize"] {
+        let said = trace(dir.path(), &[verb, "b.jsonl"]);
+        assert_eq!(said.code, Some(2), "{verb}: {}", said.stdout);
+        let what = "b.jsonl:1:1: `hash_ids` has 4 ids, but `input_length` 472 is 1 blocks of 512 tokens";
+        assert!(said.stderr.contains(what) && said.stderr.contains("--block-size"), "{}", said.stderr);
+        good(trace(dir.path(), &[verb, "b.jsonl", "--block-size", "128"]));
+    }
+    // The usual size needs no word, and without ids there is none.
+    for (size, blocks, want) in [("512", "9", Value::from(512)), ("128", "0", Value::Null)] {
+        let args =
+            ["convert", "b.csv", "--format", "burstgpt", "--block-size", size, "--num-hash-blocks", blocks];
+        let said = good(trace(dir.path(), &[&args[..], &["-o", "c.jsonl", "--json"]].concat()));
+        assert!(!said.stderr.contains("--trace-block-size"), "{}", said.stderr);
+        assert_eq!(said.json()["block_size"], want);
+    }
+}
+
+#[test]
+fn dynamo_requests_tell_their_block_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let golden = include_str!("../../../workload/tests/golden/dynamo-1.6.1/request_trace.jsonl");
+    file(dir.path(), "d.jsonl", golden);
+    let said = good(trace(
+        dir.path(),
+        &["convert", "d.jsonl", "--format", "dynamo_requests", "-o", "o.jsonl", "--json"],
+    ));
+    assert_eq!(said.json()["block_size"], 64);
+    assert!(said.stderr.contains("--trace-block-size 64"), "{}", said.stderr);
+    good(trace(dir.path(), &["validate", "o.jsonl", "--block-size", "64"]));
+}
+
+#[test]
+fn a_trace_without_rows_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "empty.jsonl", "");
+    file(dir.path(), "t.jsonl", EXAMPLE);
+    file(dir.path(), "bad.jsonl", "{\"timestamp\":\"x\"}\n");
+    let cases: &[(&[&str], &str)] = &[
+        (&["analyze", "empty.jsonl"], "empty.jsonl holds no row"),
+        (&["synthesize", "empty.jsonl", "-o", "o.jsonl"], "empty.jsonl holds no row"),
+        (&["cut", "empty.jsonl", "-o", "o.jsonl"], "empty.jsonl holds no row"),
+        (&["scale", "empty.jsonl", "-o", "o.jsonl"], "empty.jsonl holds no row"),
+        (&["merge", "t.jsonl", "empty.jsonl", "-o", "o.jsonl"], "empty.jsonl holds no row"),
+        (&["scale", "bad.jsonl", "--skip-bad-rows", "-o", "o.jsonl"], "bad.jsonl:1:16"),
+        (&["cut", "t.jsonl", "--from", "4s", "-o", "o.jsonl"], "its first 4 rows span 3 s"),
+        (&["cut", "t.jsonl", "--skip-rows", "4", "-o", "o.jsonl"], "its first 4 rows span 3 s"),
+        (&["cut", "t.jsonl", "--num-rows", "0", "-o", "o.jsonl"], "--num-rows 0 keeps nothing"),
+        (&["convert", "empty.jsonl", "--format", "dynamo", "-o", "o.jsonl"], "no row of empty.jsonl is left"),
+    ];
+    for (args, what) in cases {
+        let said = trace(dir.path(), args);
+        assert_eq!(said.code, Some(2), "{args:?}: {}", said.stderr);
+        assert!(said.stderr.contains(what) && said.stderr.contains("hint: "), "{args:?}: {}", said.stderr);
+        assert!(!dir.path().join("o.jsonl").exists(), "{args:?}");
+    }
+    let said = trace(dir.path(), &["validate", "empty.jsonl"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.stdout.contains("holds no row") && said.stdout.contains("hint: "), "{}", said.stdout);
+    let json = trace(dir.path(), &["validate", "empty.jsonl", "--json"]).json();
+    assert_eq!((&json["problems"]["no_row"], &json["exit_code"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn a_cut_keeps_both_ends_of_its_window() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "t.jsonl", EXAMPLE);
+    let kept = |from: &str, to: &str| {
+        let said = good(trace(dir.path(), &["cut", "t.jsonl", "--from", from, "--to", to, "--keep-times"]));
+        rows(&said.stdout).iter().map(|row| row["timestamp"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(kept("1s", "2s"), [1_000, 2_000]);
+    assert_eq!(kept("2s", "2s"), [2_000]);
+}
+
+#[test]
+fn a_sine_that_would_not_end_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        // 7.5 requests a second for 13.4 million seconds, whole periods.
+        (&["--time-duration", "13400000"], "--time-duration 13400000: makes about 100500000 requests"),
+        (&["--process-interval", "1e-7"], "--process-interval 0.0000001: makes 1000000000 windows"),
+        (&["--osl1", "10000001"], "--osl1 10000001: is above 10,000,000 tokens"),
+        (
+            &["--block-size", "1", "--isl2", "10000000", "--time-duration", "1000"],
+            "--block-size 1: makes up to 75000000000 hash ids",
+        ),
+        (&["--total-blocks", "0"], "--total-blocks 0: must be above 0"),
+    ];
+    for (args, what) in cases {
+        let said = trace(dir.path(), &[&["sine"], *args].concat());
+        assert_eq!(said.code, Some(2), "{args:?}: {}", said.stderr);
+        assert!(said.stderr.contains(what) && said.stderr.contains("hint: "), "{args:?}: {}", said.stderr);
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn numbers_below_zero_are_told_what_they_should_be() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "t.jsonl", EXAMPLE);
+    let cases: &[(&[&str], &str)] = &[
+        (&["scale", "t.jsonl", "--isl-multiplier", "-1"], "hint: give a number above 0"),
+        (&["scale", "t.jsonl", "--osl-multiplier", "-1e-3"], "hint: give a number above 0"),
+        (&["synthesize", "t.jsonl", "--speedup-ratio", "-2"], "hint: give a number above 0"),
+        (&["sine", "--time-duration", "-1"], "hint: give a number above 0"),
+        (&["sine", "--request-rate-min", "-1"], "must lie between 0 and --request-rate-max"),
+        (&["sine", "--isl-osl-ratio-min", "-0.5"], "a number from 0 to 1"),
+        (&["convert", "t.jsonl", "--format", "azure", "--speed-ratio", "-1"], "hint: give a number above 0"),
+        (&["analyze", "t.jsonl", "--block-size", "-1"], "-1 is not in 1.."),
+        (&["cut", "t.jsonl", "--from", "-1s"], "'-1s' for '--from"),
+    ];
+    for (args, what) in cases {
+        let said = trace(dir.path(), args);
+        assert_eq!(said.code, Some(2), "{args:?}: {}", said.stderr);
+        assert!(said.stderr.contains(what), "{args:?}: {}", said.stderr);
+        assert!(!said.stderr.contains("unexpected argument"), "{args:?}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn formats_go_by_both_spellings() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "b.csv", BURST);
+    file(dir.path(), "t.jsonl", EXAMPLE);
+    for format in ["burstgpt", "burst_gpt", "burst-gpt"] {
+        good(trace(dir.path(), &["analyze", "b.csv", "--format", format]));
+        good(trace(dir.path(), &["convert", "b.csv", "--format", format]));
+    }
+    good(trace(dir.path(), &["analyze", "t.jsonl", "--format", "mooncake", "--block-size", "1"]));
+    for format in ["sharegpt", "share_gpt", "share-gpt", "dynamo", "dynamo_requests", "dynamo-requests"] {
+        let said = trace(dir.path(), &["convert", "gone", "--format", format]);
+        assert!(said.code == Some(2) && said.stderr.contains("gone"), "{}", said.stderr);
+        assert!(!said.stderr.contains("invalid value"), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn num_hash_blocks_is_the_highest_number_of_a_block() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut csv = BURST.lines().next().unwrap().to_owned();
+    csv.push_str(&"\n1,ChatGPT,128,1,129,API log".repeat(64));
+    file(dir.path(), "b.csv", &csv);
+    let said =
+        good(trace(dir.path(), &["convert", "b.csv", "--format", "burstgpt", "--num-hash-blocks", "1"]));
+    // Of one block each: both numbers, 0 and 1, are drawn, and become the ids of their first appearance.
+    let ids: std::collections::BTreeSet<u64> =
+        rows(&said.stdout).iter().map(|row| row["hash_ids"][0].as_u64().unwrap()).collect();
+    assert_eq!(ids.into_iter().collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn without_ids_lengths_stay_whole_inputs() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "b.csv", include_str!("../../../workload/tests/golden/burst_gpt/release_2.csv"));
+    let args =
+        ["convert", "b.csv", "--format", "burstgpt", "--num-hash-blocks", "0", "-o", "b.jsonl", "--json"];
+    let json = good(trace(dir.path(), &args)).json();
+    assert_eq!((&json["rows_written"], &json["sessions_dropped"]), (&4.into(), &3.into()));
+    let text = fs::read_to_string(dir.path().join("b.jsonl")).unwrap();
+    assert!(!text.contains("session_id") && !text.contains("hash_ids"), "{text}");
+    let found = |file: &str, format: &str| {
+        good(trace(dir.path(), &["analyze", file, "--format", format, "--json"])).json()["input_length"]
+            .clone()
+    };
+    let (source, made) = (found("b.csv", "burstgpt"), found("b.jsonl", "mooncake"));
+    assert_eq!(source["mean"], 162.5);
+    assert_eq!(source, made);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_never_replaced_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "t.jsonl", EXAMPLE);
+    fs::create_dir(dir.path().join("d")).unwrap();
+    std::os::unix::fs::symlink("t.jsonl", dir.path().join("link.jsonl")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+    for name in ["d", "link.jsonl", "socket"] {
+        let before = dir.path().join(name).symlink_metadata().unwrap().file_type();
+        for verb in [&["cut", "t.jsonl"][..], &["sine", "--time-duration", "2"]] {
+            let said = trace(dir.path(), &[verb, &["-o", name]].concat());
+            assert_eq!(said.code, Some(2), "{verb:?} {name}: {}", said.stderr);
+            assert!(said.stderr.contains("is no file"), "{verb:?} {name}: {}", said.stderr);
+        }
+        assert_eq!(dir.path().join(name).symlink_metadata().unwrap().file_type(), before);
+    }
+    assert_eq!(fs::read_to_string(dir.path().join("t.jsonl")).unwrap(), EXAMPLE);
 }

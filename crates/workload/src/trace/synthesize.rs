@@ -76,7 +76,8 @@ impl SynthesisSpec {
         }
     }
 
-    fn check(&self) -> Result<(), SynthesisError> {
+    /// Whether it makes sense, whatever the source is.
+    pub fn check(&self) -> Result<(), SynthesisError> {
         let factors = [
             ("speedup-ratio", self.speedup_ratio),
             ("prefix-len-multiplier", self.prefix_len_multiplier),

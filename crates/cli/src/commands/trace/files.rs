@@ -57,6 +57,13 @@ pub(super) fn place(flag: &str, output: &Path) -> Result<(PathBuf, String), Fail
             "--{flag} {shown}: there is no directory {dir}\nhint: make it first"
         )));
     }
+    // A finished file takes the place of what is there: never that of a device, a pipe or a link (`/dev/null`, `/dev/stdout`).
+    if output.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(Failure::usage(format!(
+            "--{flag} {shown}: what is there is no file, and would be replaced by one\nhint: give the name of a file{}",
+            if flag == "output" { ", or write to - and send stdout there" } else { "" }
+        )));
+    }
     Ok((dir, name.to_owned()))
 }
 

@@ -20,6 +20,10 @@ use crate::failure::Failure;
 /// Runs `synthesize`.
 pub(super) fn synthesize(args: &SynthesizeArgs, context: &Context) -> Result<Exit, Failure> {
     let screen = &context.screen;
+    let usage = |error: tokmark_workload::trace::SynthesisError| Failure::usage(error.to_string());
+    let spec = spec(args);
+    // What is wrong with the flags need not wait for the file.
+    spec.check().map_err(usage)?;
     let target = Target::of(&args.write.output, *screen)?;
     let mut rows = files::mooncake(&args.file)?;
     let mut builder = TreeBuilder::new(args.read.block_size);
@@ -58,8 +62,7 @@ pub(super) fn synthesize(args: &SynthesizeArgs, context: &Context) -> Result<Exi
             "seed": args.seed,
         }),
     );
-    let usage = |error: tokmark_workload::trace::SynthesisError| Failure::usage(error.to_string());
-    let mut maker = Synthesizer::new(tree, spec(args)).map_err(usage)?;
+    let mut maker = Synthesizer::new(tree, spec).map_err(usage)?;
     let written = target.write(*screen, |line| match maker.next_row(&mut row) {
         None => Ok(false),
         Some(made) => {
