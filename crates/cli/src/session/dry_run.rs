@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokmark_base::units::format_duration;
 use tokmark_base::{Micros, Phase};
-use tokmark_workload::{Arrival, Course, Numbering, Plan, Requests, Schedule};
+use tokmark_workload::{Arrival, Course, Load, Numbering, Phased, Plan, Requests, Schedule};
 
 use crate::exit::Exit;
 use crate::screen::Screen;
@@ -53,7 +53,7 @@ fn look(prepared: &Prepared) -> Value {
         "level": prepared.point.level,
         "load": load.describe(),
         "requests": measured,
-        "starts": load.starts(),
+        "starts": in_all(load, measured),
         "sessions": sessions,
         "duration_s": least.map(Micros::as_secs_f64),
         "isl_mean": isl,
@@ -91,6 +91,16 @@ fn first_requests(
 
 fn add(one: Option<u32>, other: Option<u32>) -> Option<u32> {
     one?.checked_add(other?)
+}
+
+/// Requests over all phases; `None` where a phase ends by time alone.
+fn in_all(load: &Load, measured: Option<u64>) -> Option<u64> {
+    let phase = |extent: Option<Phased>| match extent {
+        None => Some(0),
+        Some(Phased::Requests(n)) => Some(n),
+        Some(Phased::For(_)) => None,
+    };
+    Some(measured? + phase(load.warmup)? + phase(load.cooldown)?)
 }
 
 /// What the load and the plan come to, whatever the service does.

@@ -26,6 +26,10 @@ pub(super) struct Making<'a> {
     pub(super) lengths: Option<Empirical>,
     /// Makes the next run's words its own, where a spec asks for that.
     pub(super) salt: u64,
+    /// Whether there are several points a target.
+    pub(super) sweeps: bool,
+    /// The target of the point before.
+    pub(super) target: Option<String>,
     /// Items that the points before have taken.
     pub(super) taken: u64,
 }
@@ -55,6 +59,7 @@ impl Making<'_> {
         settle_trace(&mut point, &plan)?;
         refuse_pairs(&point)?;
         let load = point.spec.load.resolve().map_err(|e| Failure::usage(e.to_string()))?;
+        self.settle_repeats(&mut point, &plan);
         if point.spec.workload.never_repeat {
             let from = point.spec.workload.offset + self.taken;
             self.taken += items(&load, &plan)?;
@@ -63,6 +68,20 @@ impl Making<'_> {
             point.derive("workload.offset", "behind the items of the points before");
         }
         Ok(Prepared { point, load, plan: Arc::new(plan) })
+    }
+
+    /// A point of a sweep that said again what the one before it said would find it in the service's cache. Each target hears the
+    /// same.
+    fn settle_repeats(&mut self, point: &mut Point, plan: &Plan) {
+        if self.target != point.target {
+            self.target.clone_from(&point.target);
+            self.taken = 0;
+        }
+        let free = point.layers.origin("workload.never_repeat").is_none();
+        if free && self.sweeps && plan.distinct().is_none() && point.spec.workload.prefix.ratio.is_none() {
+            point.spec.workload.never_repeat = true;
+            point.derive("workload.never_repeat", "the points of a sweep say nothing twice");
+        }
     }
 }
 
@@ -137,6 +156,13 @@ pub(super) fn repeats(prepared: &Prepared) -> Option<String> {
     let items = prepared.plan.distinct()?;
     if let Some(entries) = workload.entries.filter(|entries| *entries > items) {
         return Some(format!("{name} has {items} items, not the {entries} of workload.entries"));
+    }
+    if let (Arrival::Trace(_), Some(asked)) = (prepared.load.arrival, prepared.load.requests) {
+        let all = super::turns(&prepared.plan)?;
+        let short = format!(
+            "{name} has {all} requests, not the {asked} asked for: the run ends with the last of them"
+        );
+        return (all < asked).then_some(short);
     }
     let asked = match Requests::numbering(&*prepared.plan) {
         Numbering::Single => prepared.load.starts(),

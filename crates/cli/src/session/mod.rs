@@ -146,12 +146,18 @@ fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Re
     let Some(first) = resolved.points.first() else {
         return Err(Failure::internal("no point to measure"));
     };
-    let notes = match means {
-        Means::Virtual => twin::notes(&first.spec),
-        Means::Wire => idle::over_the_wire(&first.spec),
-    };
-    for note in notes {
-        screen.note(&format!("note: {note}"));
+    let mut told: Vec<String> = Vec::new();
+    for point in &resolved.points {
+        let notes = match means {
+            Means::Virtual => twin::notes(&point.spec),
+            Means::Wire => idle::over_the_wire(&point.spec),
+        };
+        for note in notes {
+            if !told.contains(&note) {
+                screen.note(&format!("note: {note}"));
+                told.push(note);
+            }
+        }
     }
     if means == Means::Wire && resolved.needs_target && first.spec.target.url.is_empty() {
         return Err(Failure::usage(
@@ -179,7 +185,15 @@ fn prepare(mut resolved: Resolved, means: Means, context: &Context) -> Result<Re
     if let Some(note) = note {
         screen.note(&format!("note: {note}"));
     }
-    let mut make = Making { words: &words, file, lengths, salt: salt(), taken: 0 };
+    let mut make = Making {
+        words: &words,
+        file,
+        lengths,
+        salt: salt(),
+        sweeps: resolved.sweep.is_some(),
+        target: None,
+        taken: 0,
+    };
     let points = resolved.points.into_iter().map(|point| make.point(point)).collect::<Result<Vec<_>, _>>()?;
     if let Some(note) = points.first().and_then(making::repeats) {
         screen.note(&format!("note: {note}"));

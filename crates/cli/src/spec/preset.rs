@@ -84,6 +84,8 @@ impl Preset {
                 ("workload.osl_stddev", json!(50)),
                 ("workload.prefix.ratio", json!([0.1, 0.3, 0.5, 0.7, 0.9])),
                 ("workload.prefix.pool", json!(20)),
+                // Two targets may have their workers in common.
+                ("workload.cache_bust", json!("run")),
                 ("workload.seed", json!(0)),
             ],
             Self::RealTrace => vec![("load.arrival", json!("trace"))],
@@ -94,6 +96,7 @@ impl Preset {
                 ("workload.osl", json!(200)),
                 ("workload.sessions.turns", json!(5)),
                 ("workload.sessions.delay", json!("1s")),
+                ("workload.cache_bust", json!("run")),
             ],
             Self::PriorityTiers => vec![
                 ("load.rate", json!(4)),
@@ -141,7 +144,10 @@ impl Preset {
             return;
         }
         for path in FILES_OWN {
-            take(self, layers, path);
+            // Texts of a file cannot be others in each run; the blocks of a trace can, and a priority benchmark wants that.
+            if path != "workload.cache_bust" || self == Self::MultiTurn {
+                take(self, layers, path);
+            }
         }
         if self != Self::PriorityTiers || PACES.iter().any(|path| asked(layers, path)) {
             return;
@@ -154,7 +160,8 @@ impl Preset {
 }
 
 /// What a file of prompts has of its own.
-const FILES_OWN: [&str; 6] = [
+const FILES_OWN: [&str; 7] = [
+    "workload.cache_bust",
     "workload.isl",
     "workload.isl_stddev",
     "workload.osl",

@@ -335,3 +335,21 @@ fn the_examples_of_the_page_work() {
     }
     assert!(seen.0 >= 7 && seen.1 == 1 && seen.2 >= 1, "{seen:?}");
 }
+
+#[test]
+fn the_points_of_a_sweep_say_nothing_twice_unless_told_to() {
+    let digests = |args: &[&str]| -> Vec<String> {
+        let said = run(&[&["simulate", "--dry-run", "--json", "--requests", "20"], args].concat());
+        let object = said.json();
+        let plans = object["plan"].as_array().unwrap().iter();
+        plans.map(|plan| plan["plan_digest"].as_str().unwrap().to_owned()).collect()
+    };
+    let alone = [digests(&["-c", "2"]).remove(0), digests(&["-c", "4"]).remove(0)];
+    let sweep = digests(&["-c", "2,4"]);
+    assert_eq!(sweep[0], alone[0]);
+    assert_ne!(sweep[1], alone[1]);
+    assert_eq!(sweep[1], digests(&["-c", "4", "--offset", "20"])[0]);
+    assert_eq!(digests(&["-c", "2,4", "--set", "workload.never_repeat=false"]), alone);
+    // What there is a number of comes again.
+    assert_eq!(digests(&["-c", "2,4", "--entries", "5"])[1], digests(&["-c", "4", "--entries", "5"])[0]);
+}
