@@ -156,3 +156,38 @@ fn our_tokenizer_counts_as_the_engine_does() {
         assert_eq!(ours.count(text).unwrap() as usize, server.tokenize(text), "{text:?}");
     }
 }
+
+/// With the model's own template counted, the engine counts exactly the length asked for, system prompt included.
+#[test]
+fn the_chat_template_is_part_of_the_length_asked() {
+    let Some(server) = Server::start("real_engine::the_chat_template_is_part_of_the_length_asked") else {
+        return;
+    };
+    let tokenizer = server.tokenizer.to_str().unwrap();
+    let counted = ["--isl", "60", "--isl-stddev", "10", "--tokenizer", tokenizer, "--apply-chat-template"];
+    for system in [&[][..], &["--system-prompt-length", "20"]] {
+        for record in bench(&server, &[&counted[..], system].concat()) {
+            assert_eq!(record.asked.isl, record.usage.unwrap().prompt, "{system:?}");
+        }
+    }
+}
+
+/// A later turn says again what was said and answered, so the engine reads all of it and has most of it in its cache.
+#[test]
+fn sessions_say_again_what_the_engine_really_answered() {
+    let Some(server) = Server::start("real_engine::sessions_say_again_what_the_engine_really_answered") else {
+        return;
+    };
+    let mut records = bench(&server, &["--isl", "40", "--turns", "3", "--sessions", "4"]);
+    records.sort_by_key(|record| record.session.map(|session| (session.id, session.turn)));
+    for session in records.chunks(3) {
+        let said: Vec<_> = session.iter().map(|record| record.usage.unwrap()).collect();
+        let turns: Vec<_> = session.iter().map(|record| record.session.unwrap().turn).collect();
+        assert_eq!(turns, [0, 1, 2]);
+        for pair in said.windows(2) {
+            // Words of the turn itself come on top of what the turn before had read and said.
+            let known = pair[0].prompt.unwrap() + pair[0].completion.unwrap();
+            assert!(pair[1].prompt.unwrap() > known, "{said:?}");
+        }
+    }
+}
