@@ -19,6 +19,7 @@ pub mod detect;
 pub mod dynamo_requests;
 pub mod elements;
 mod fields;
+mod keyed;
 #[cfg(test)]
 mod golden;
 pub mod inputs_json;

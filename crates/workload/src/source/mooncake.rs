@@ -7,14 +7,14 @@
 //! a wrong value is found where it stands; a row that cannot be used does not stop the reading.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::BufRead;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::MapAccess;
 use serde_json::{Map, Value};
 use tokmark_base::Micros;
 
-use super::fields::{Ids, Label, Length, MILLIS, Name, Time, once};
+use super::fields::{Ids, Label, Length, MILLIS, Time, once};
+use super::keyed::{self, Keyed};
 use super::lines::LineReader;
 use super::row::{Ignored, Row, RowError, Rows, Said};
 
@@ -46,10 +46,8 @@ impl Rows for Mooncake {
             Err(e) => return Some(Err(e)),
         };
         let mut found = Found { ids: self.ids, ..Found::default() };
-        let mut json = serde_json::Deserializer::from_slice(line.bytes);
-        let read = Keys { found: &mut found, ignored: &mut self.ignored }.deserialize(&mut json);
-        if let Err(e) = read.and_then(|()| json.end()) {
-            return Some(Err(line.in_key(found.reading, &e)));
+        if let Err(e) = keyed::read(&line, &mut found, &mut self.ignored) {
+            return Some(Err(e));
         }
         self.ids = found.hash_ids.as_ref().map_or(self.ids, Vec::len);
         Some(found.row().map_err(|(field, what)| line.wrong_in(field, what)))
@@ -79,8 +77,6 @@ struct Found {
     payload: Option<Map<String, Value>>,
     extra: Option<Map<String, Value>>,
     priority: Option<i32>,
-    /// The key being read.
-    reading: Option<&'static str>,
     /// Ids to expect.
     ids: usize,
 }
@@ -167,72 +163,43 @@ impl Found {
     }
 }
 
-/// A line, read into what it holds.
-struct Keys<'a> {
-    found: &'a mut Found,
-    ignored: &'a mut Ignored,
-}
-
-impl<'de> DeserializeSeed<'de> for Keys<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+impl Keyed for Found {
+    /// By which names a key is known, and which name is ours.
+    fn known(key: &str) -> Option<&'static str> {
+        Some(match key {
+            "timestamp" | "created_time" => "timestamp",
+            "delay" | "delay_ms" => "delay",
+            "input_length" | "input_tokens" => "input_length",
+            "output_length" | "output_tokens" => "output_length",
+            "hash_ids" => "hash_ids",
+            "session_id" => "session_id",
+            "text_input" => "text_input",
+            "messages" => "messages",
+            "tools" => "tools",
+            "payload" => "payload",
+            "extra" => "extra",
+            "priority" => "priority",
+            _ => return None,
+        })
     }
-}
 
-impl<'de> Visitor<'de> for Keys<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Keys { found, ignored } = self;
-        while let Some(key) = map.next_key_seed(Name { known, ignored: &mut *ignored })? {
-            found.reading = key;
-            let Some(key) = key else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            match key {
-                "timestamp" => once(&mut found.timestamp, map.next_value_seed(Time(MILLIS))?)?,
-                "delay" => once(&mut found.delay, map.next_value_seed(Time(MILLIS))?)?,
-                "input_length" => once(&mut found.input_length, map.next_value_seed(Length)?)?,
-                "output_length" => once(&mut found.output_length, map.next_value_seed(Length)?)?,
-                "hash_ids" => once(&mut found.hash_ids, map.next_value_seed(Ids(found.ids))?)?,
-                "session_id" => once(&mut found.session_id, map.next_value_seed(Label)?)?,
-                "text_input" => once(&mut found.text_input, map.next_value()?)?,
-                "messages" => once(&mut found.messages, map.next_value()?)?,
-                "tools" => once(&mut found.tools, map.next_value()?)?,
-                "payload" => once(&mut found.payload, map.next_value()?)?,
-                "extra" => once(&mut found.extra, map.next_value()?)?,
-                _ => once(&mut found.priority, map.next_value()?)?,
-            }
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &'static str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "timestamp" => once(&mut self.timestamp, map.next_value_seed(Time(MILLIS))?)?,
+            "delay" => once(&mut self.delay, map.next_value_seed(Time(MILLIS))?)?,
+            "input_length" => once(&mut self.input_length, map.next_value_seed(Length)?)?,
+            "output_length" => once(&mut self.output_length, map.next_value_seed(Length)?)?,
+            "hash_ids" => once(&mut self.hash_ids, map.next_value_seed(Ids(self.ids))?)?,
+            "session_id" => once(&mut self.session_id, map.next_value_seed(Label)?)?,
+            "text_input" => once(&mut self.text_input, map.next_value()?)?,
+            "messages" => once(&mut self.messages, map.next_value()?)?,
+            "tools" => once(&mut self.tools, map.next_value()?)?,
+            "payload" => once(&mut self.payload, map.next_value()?)?,
+            "extra" => once(&mut self.extra, map.next_value()?)?,
+            _ => once(&mut self.priority, map.next_value()?)?,
         }
-        found.reading = None;
         Ok(())
     }
-}
-
-/// Keys that something is made of: by which names, and which name is ours.
-fn known(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "timestamp" | "created_time" => "timestamp",
-        "delay" | "delay_ms" => "delay",
-        "input_length" | "input_tokens" => "input_length",
-        "output_length" | "output_tokens" => "output_length",
-        "hash_ids" => "hash_ids",
-        "session_id" => "session_id",
-        "text_input" => "text_input",
-        "messages" => "messages",
-        "tools" => "tools",
-        "payload" => "payload",
-        "extra" => "extra",
-        "priority" => "priority",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

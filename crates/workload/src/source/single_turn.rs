@@ -22,12 +22,24 @@ const HINT: &str = "a row is one JSON object with `text`, `texts` or `messages`,
 pub struct SingleTurn {
     lines: LineReader<Box<dyn BufRead + Send>>,
     ignored: Ignored,
+    /// Says why a key has no place here, if it has none.
+    refused: fn(&str) -> Option<String>,
 }
 
 impl SingleTurn {
     /// Reads `input`; `file` is for messages.
     pub fn new(file: &str, input: Box<dyn BufRead + Send>) -> Self {
-        Self { lines: LineReader::new(file, input, HINT), ignored: Ignored::default() }
+        Self::without(file, input, HINT, |_| None)
+    }
+
+    /// Reads rows in which some keys are `refused`.
+    pub(super) fn without(
+        file: &str,
+        input: Box<dyn BufRead + Send>,
+        hint: &'static str,
+        refused: fn(&str) -> Option<String>,
+    ) -> Self {
+        Self { lines: LineReader::new(file, input, hint), ignored: Ignored::default(), refused }
     }
 }
 
@@ -45,6 +57,9 @@ impl Rows for SingleTurn {
         };
         let mut spoken = Spoken::default();
         let read = object(&line.spot, line.bytes, &mut |key, value| {
+            if let Some(why) = (self.refused)(key) {
+                return Err(why);
+            }
             if !(spoken.take(key, value)? || is_type(key)) {
                 self.ignored.count(key);
             }

@@ -6,13 +6,13 @@
 //! they are too few, and leaves some out where they are too many; such rows are refused here.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::BufRead;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::MapAccess;
 use tokmark_base::Micros;
 
-use super::fields::{Ids, Length, Name, SECONDS, Time, once};
+use super::fields::{Ids, Length, SECONDS, Time, once};
+use super::keyed::{self, Keyed};
 use super::lines::LineReader;
 use super::row::{Ignored, Row, RowError, Rows, Said};
 
@@ -42,10 +42,8 @@ impl Rows for VllmTimed {
             Err(e) => return Some(Err(e)),
         };
         let mut found = Found::default();
-        let mut json = serde_json::Deserializer::from_slice(line.bytes);
-        let read = Keys { found: &mut found, ignored: &mut self.ignored }.deserialize(&mut json);
-        if let Err(e) = read.and_then(|()| json.end()) {
-            return Some(Err(line.in_key(found.reading, &e)));
+        if let Err(e) = keyed::read(&line, &mut found, &mut self.ignored) {
+            return Some(Err(e));
         }
         Some(found.row().map_err(|field| line.wrong_in(None, format!("`{field}` is missing"))))
     }
@@ -65,7 +63,6 @@ struct Found {
     input_length: Option<u32>,
     output_length: Option<u32>,
     hash_ids: Option<Vec<u64>>,
-    reading: Option<&'static str>,
 }
 
 impl Found {
@@ -82,45 +79,20 @@ impl Found {
     }
 }
 
-struct Keys<'a> {
-    found: &'a mut Found,
-    ignored: &'a mut Ignored,
-}
-
-impl<'de> DeserializeSeed<'de> for Keys<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Keys<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+impl Keyed for Found {
+    fn known(key: &str) -> Option<&'static str> {
+        ["timestamp", "input_length", "output_length", "hash_ids"].into_iter().find(|known| *known == key)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Keys { found, ignored } = self;
-        while let Some(key) = map.next_key_seed(Name { known, ignored: &mut *ignored })? {
-            found.reading = key;
-            match key {
-                Some("timestamp") => once(&mut found.timestamp, map.next_value_seed(Time(SECONDS))?)?,
-                Some("input_length") => once(&mut found.input_length, map.next_value_seed(Length)?)?,
-                Some("output_length") => once(&mut found.output_length, map.next_value_seed(Length)?)?,
-                Some(_) => once(&mut found.hash_ids, map.next_value_seed(Ids(0))?)?,
-                None => drop(map.next_value::<IgnoredAny>()?),
-            }
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &'static str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "timestamp" => once(&mut self.timestamp, map.next_value_seed(Time(SECONDS))?)?,
+            "input_length" => once(&mut self.input_length, map.next_value_seed(Length)?)?,
+            "output_length" => once(&mut self.output_length, map.next_value_seed(Length)?)?,
+            _ => once(&mut self.hash_ids, map.next_value_seed(Ids(0))?)?,
         }
-        found.reading = None;
         Ok(())
     }
-}
-
-fn known(key: &str) -> Option<&'static str> {
-    ["timestamp", "input_length", "output_length", "hash_ids"].into_iter().find(|known| *known == key)
 }
 
 #[cfg(test)]
