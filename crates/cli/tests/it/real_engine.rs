@@ -172,10 +172,11 @@ fn the_chat_template_is_part_of_the_length_asked() {
     }
 }
 
-/// A later turn says again what was said and answered, so the engine reads all of it and has most of it in its cache.
+/// A later turn says again what was said and answered: the engine counts all of it, and the turn's own words on top.
 #[test]
 fn sessions_say_again_what_the_engine_really_answered() {
-    let Some(server) = Server::start("real_engine::sessions_say_again_what_the_engine_really_answered") else {
+    let Some(server) = Server::start("real_engine::sessions_say_again_what_the_engine_really_answered")
+    else {
         return;
     };
     let mut records = bench(&server, &["--isl", "40", "--turns", "3", "--sessions", "4"]);

@@ -19,10 +19,10 @@ pub mod detect;
 pub mod dynamo_requests;
 pub mod elements;
 mod fields;
-mod keyed;
 #[cfg(test)]
 mod golden;
 pub mod inputs_json;
+mod keyed;
 pub mod known;
 pub mod lines;
 pub mod mooncake;
